@@ -1,0 +1,258 @@
+"""The words of the domain, as frozen values and two functions. Imports numpy and nothing else.
+
+Frames and units: every coordinate is in pixels of the *upright, full-resolution* photograph (EXIF turned),
+x to the right and y down, whatever scale detection ran at. Embeddings are unit vectors, float32, shape (128,)
+for the shipped model. The one distance is squared L2 between unit vectors: 0 same, 4 opposite.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Embedding = NDArray[np.float32]
+
+
+def squared_l2(a: Embedding, b: Embedding) -> float:
+    """Squared L2 distance of two unit vectors, in [0, 4] (FaceNet, section 3.1)."""
+    difference = a.astype(np.float64) - b.astype(np.float64)
+    return min(float(difference @ difference), 4.0)
+
+
+def is_match(squared_l2: float, threshold: float) -> bool:
+    """The decision, in one place: calibration and service accept strictly below the threshold."""
+    return squared_l2 < threshold
+
+
+def similarity(squared_l2: float) -> float:
+    """Plain cosine similarity of two unit vectors at this distance."""
+    return 1.0 - squared_l2 / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Axis-aligned rectangle in pixels; right and bottom are exclusive edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectedFace:
+    """One face the detector found.
+
+    `landmarks` is float32 (5, 2), x then y: left eye, right eye, nose, left and right mouth corner, where left
+    is the viewer's left. `confidence` is the detector's own probability, 0 to 1; it is not a match score.
+    """
+
+    box: Box
+    confidence: float
+    landmarks: NDArray[np.float32]
+
+    @property
+    def face_px(self) -> float:
+        """Shorter side of the box, the size that quality gates speak of."""
+        return min(self.box.width, self.box.height)
+
+
+class FaceChoice(StrEnum):
+    """Which face stands for the photograph when it shows several."""
+
+    LARGEST = "largest"
+    ONLY = "only"  # more than one face is an error
+    CENTRAL = "central"  # the protocol of LFW, whose label names the person in the middle
+
+
+class DuplicatePolicy(StrEnum):
+    """What enrolment does when the face already belongs to another subject."""
+
+    REPORT = "report"
+    REJECT = "reject"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedFace:
+    """A face with its embedding, and how long each stage took in milliseconds."""
+
+    face: DetectedFace
+    embedding: Embedding
+    faces_found: int
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A measured false-accept rate of one comparison and the threshold that gives it."""
+
+    far: float
+    threshold: float
+    impostor_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateEstimate:
+    """A measured rate with its 95 % interval."""
+
+    estimate: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer to "do these two photographs show the same face?"."""
+
+    verified: bool
+    distance: float
+    threshold: float
+    far: float | None  # FAR of the threshold; None where the calibration does not say
+    distance_far: RateEstimate | None
+    face1: EmbeddedFace
+    face2: EmbeddedFace
+    took_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryState:
+    """What a search was made against."""
+
+    name: str
+    revision: int
+    subjects: int
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A subject's nearest face to the probe; ranks start at 1."""
+
+    subject_id: str
+    name: str | None
+    face_id: str
+    distance: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdentifiedFace:
+    """One face of the probe photograph; it is unknown when no candidate is below the threshold."""
+
+    face: DetectedFace
+    candidates: list[Candidate]
+
+    @property
+    def status(self) -> str:
+        return "identified" if self.candidates else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer to "whose face is this?" for every face of a photograph that was asked for."""
+
+    gallery: GalleryState
+    threshold: float
+    fpir: float | None
+    calibrated: bool
+    faces: list[IdentifiedFace]
+    faces_found: int
+    took_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewFace:
+    """A face about to be stored. `content_sha256` is of the uploaded bytes: the same photograph twice is one face."""
+
+    embedding: Embedding
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFace:
+    """A face the gallery holds, or held already when `existed`."""
+
+    face_id: str
+    existed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledSubject:
+    """What a committed enrolment did."""
+
+    subject_id: str
+    created: bool
+    revision: int
+    faces: list[StoredFace]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person of a gallery as the database knows them."""
+
+    subject_id: str
+    gallery: str
+    name: str | None
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Another subject whose face is as near as an identification demands; `distance` is of its nearest face."""
+
+    subject_id: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledImage:
+    """What became of one photograph of an enrolment; `image` is its position in the request, from 0.
+
+    Either `face_id` is set, or `reasons` holds the codes of `app.errors` with `detail` and the facts `measured`.
+    `existed`: the subject had this very photograph already.
+    """
+
+    image: int
+    face_id: str | None = None
+    existed: bool = False
+    face: EmbeddedFace | None = None
+    reasons: tuple[str, ...] = ()
+    detail: str | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return "rejected" if self.face_id is None else "enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A committed enrolment; `indexed` says whether it can be found on this replica already."""
+
+    subject: EnrolledSubject
+    indexed: bool
+    images: list[EnrolledImage]
+    duplicates: list[Duplicate]
+    took_ms: dict[str, float]

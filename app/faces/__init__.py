@@ -1,0 +1,1 @@
+"""The only place that knows pixels: decode -> detect -> choose -> crop -> embed."""

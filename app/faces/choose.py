@@ -1,0 +1,29 @@
+"""Which of several faces stands for the photograph."""
+
+from collections.abc import Sequence
+
+from app.domain import DetectedFace, FaceChoice
+from app.errors import NoFace, SeveralFaces
+from app.faces.decode import Photograph
+
+
+def choose_face(
+    faces: Sequence[DetectedFace], choice: FaceChoice, photograph: Photograph, *, field: str | None = None
+) -> DetectedFace:
+    """One face of those detected; raises NoFace, or SeveralFaces where only one was allowed."""
+    if not faces:
+        raise NoFace("no face was found in the image", field=field, faces_found=0)
+    if choice is FaceChoice.ONLY and len(faces) > 1:
+        raise SeveralFaces(
+            f"{len(faces)} faces were found where one was required; crop the image or ask for the largest",
+            field=field,
+            faces_found=len(faces),
+        )
+    if choice is FaceChoice.CENTRAL:
+        return min(faces, key=lambda face: _squared_distance_from_middle(face, photograph))
+    return max(faces, key=lambda face: face.box.area)
+
+
+def _squared_distance_from_middle(face: DetectedFace, photograph: Photograph) -> float:
+    x, y = face.box.centre
+    return (x - photograph.width / 2) ** 2 + (y - photograph.height / 2) ** 2

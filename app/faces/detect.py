@@ -1,0 +1,189 @@
+"""MTCNN (Zhang, Zhang, Li, Qiao 2016): three small networks, each looking closer at what the last one let through.
+
+P-Net slides over an image pyramid and proposes windows, R-Net refines them, O-Net decides and finds five
+landmarks. The arithmetic follows facenet-pytorch's detector, against which tests compare boxes and landmarks.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain import Box, DetectedFace
+from app.faces.area import AreaTable
+from app.faces.decode import Photograph
+from app.faces.runtime import Device, open_session
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+_PNET_WINDOW_PX = 12
+_PNET_STRIDE_PX = 2
+_PYRAMID_FACTOR = 0.709
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """`min_face_px` is in pixels of the photograph as decoded; thresholds are per stage, on probability."""
+
+    min_face_px: float = 40.0
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    max_faces: int = 100
+
+
+class FaceDetector:
+    """Finds faces. Safe to call from several threads at once."""
+
+    def __init__(
+        self,
+        weights: Path,
+        options: DetectorOptions | None = None,
+        *,
+        device: Device = Device.CPU,
+        threads: int = 1,
+    ) -> None:
+        """`weights`: folder with mtcnn_pnet.onnx, mtcnn_rnet.onnx and mtcnn_onet.onnx."""
+        self.options = options or DetectorOptions()
+        self._pnet = open_session(weights / "mtcnn_pnet.onnx", device=device, threads=threads)
+        self._rnet = open_session(weights / "mtcnn_rnet.onnx", device=device, threads=threads)
+        self._onet = open_session(weights / "mtcnn_onet.onnx", device=device, threads=threads)
+
+    def detect(self, photograph: Photograph) -> list[DetectedFace]:
+        """Faces of the photograph, most confident first, in full-resolution pixels."""
+        height, width = photograph.pixels.shape[:2]
+        if min(height, width) < _PNET_WINDOW_PX:
+            return []
+        boxes, landmarks = self.detect_pixels(photograph)
+        order = np.argsort(-boxes[:, 4], kind="stable")[: self.options.max_faces]
+        full = np.float32(1.0 / photograph.scale)
+        return [_face(boxes[i], landmarks[i], full) for i in order]
+
+    def detect_pixels(self, photograph: Photograph) -> tuple[Floats, Floats]:
+        """Boxes float32 (n, 5) with score and landmarks float32 (n, 5, 2), in pixels as decoded."""
+        table = AreaTable(photograph.pixels)
+        boxes = self._propose(table)
+        boxes = self._refine(table, boxes)
+        return self._decide(table, boxes)
+
+    def _propose(self, table: AreaTable) -> Floats:
+        proposals = [self._propose_at(table, scale) for scale in self._scales(table)]
+        boxes = np.concatenate(proposals) if proposals else np.zeros((0, 9), np.float32)
+        boxes = boxes[non_maximum(boxes[:, :4], boxes[:, 4], 0.7)]
+        size = np.stack([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]] * 2, axis=1)
+        return _squared(np.concatenate([boxes[:, :4] + boxes[:, 5:9] * size, boxes[:, 4:5]], axis=1))
+
+    def _scales(self, table: AreaTable) -> list[float]:
+        scale = _PNET_WINDOW_PX / self.options.min_face_px
+        shorter = min(table.height, table.width) * scale
+        scales = []
+        while shorter >= _PNET_WINDOW_PX:
+            scales.append(scale)
+            scale *= _PYRAMID_FACTOR
+            shorter *= _PYRAMID_FACTOR
+        return scales
+
+    def _propose_at(self, table: AreaTable, scale: float) -> Floats:
+        level = table.resize(int(table.height * scale + 1), int(table.width * scale + 1))
+        offsets, probability = self._pnet.run(None, {"image": _network_input(level[None])})
+        score = cast(Floats, probability)[0, 1]
+        rows, columns = np.nonzero(score >= self.options.thresholds[0])
+        corner = np.stack([columns, rows], axis=1) * _PNET_STRIDE_PX
+        # float32 throughout: the reference divides in float32 before it floors.
+        top_left = np.floor((corner + 1).astype(np.float32) / np.float32(scale))
+        bottom_right = np.floor((corner + _PNET_WINDOW_PX).astype(np.float32) / np.float32(scale))
+        found = score[rows, columns]
+        regression = cast(Floats, offsets)[0][:, rows, columns].T
+        boxes = np.concatenate([top_left, bottom_right, found[:, None], regression], axis=1)
+        return boxes[non_maximum(boxes[:, :4], boxes[:, 4], 0.5)]
+
+    def _refine(self, table: AreaTable, boxes: Floats) -> Floats:
+        boxes, windows = _windows(table, boxes)
+        if len(boxes) == 0:
+            return boxes
+        offsets, probability = self._rnet.run(None, {"image": _network_input(table.crops(windows, 24))})
+        boxes, kept = _passed(boxes, cast(Floats, probability)[:, 1], self.options.thresholds[1])
+        offsets = cast(Floats, offsets)[kept]
+        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
+        return _squared(_regressed(boxes[pick], offsets[pick]))
+
+    def _decide(self, table: AreaTable, boxes: Floats) -> tuple[Floats, Floats]:
+        boxes, windows = _windows(table, boxes)
+        if len(boxes) == 0:
+            return boxes, np.zeros((0, 5, 2), np.float32)
+        outputs = self._onet.run(None, {"image": _network_input(table.crops(windows, 48))})
+        offsets, points, probability = (cast(Floats, output) for output in outputs)
+        boxes, kept = _passed(boxes, probability[:, 1], self.options.thresholds[2])
+        landmarks = _landmarks(boxes, points[kept])
+        boxes = _regressed(boxes, offsets[kept])
+        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of_smaller=True, pixel=1.0)
+        return boxes[pick], landmarks[pick]
+
+
+def non_maximum(
+    boxes: Floats, scores: Floats, threshold: float, *, of_smaller: bool = False, pixel: float = 0.0
+) -> Ints:
+    """Indices of the boxes that no better box overlaps by more than `threshold`, best first.
+
+    Overlap is intersection over union, or over the smaller box. `pixel` is added to widths and heights where
+    coordinates name pixels rather than edges (the original Matlab code's last stage).
+    """
+    area = (boxes[:, 2] - boxes[:, 0] + pixel) * (boxes[:, 3] - boxes[:, 1] + pixel)
+    order = np.argsort(-scores, kind="stable")
+    keep = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        keep.append(best)
+        edge = np.minimum(boxes[best, 2:4], boxes[rest, 2:4]) - np.maximum(boxes[best, :2], boxes[rest, :2])
+        shared = np.prod(np.maximum(edge + np.float32(pixel), 0), axis=1)
+        whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
+        order = rest[shared <= threshold * whole]
+    return np.array(keep, dtype=np.int64)
+
+
+def _network_input(windows: Floats) -> Floats:
+    """Channels first, 0..255 to about -1..1, as MTCNN was trained."""
+    return np.ascontiguousarray(((windows - 127.5) * 0.0078125).transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def _windows(table: AreaTable, boxes: Floats) -> tuple[Floats, Ints]:
+    """Boxes that meet the photograph, and the part of each inside it (MTCNN counts pixels from 1)."""
+    left_top = np.maximum(np.trunc(boxes[:, :2]).astype(np.int64), 1) - 1
+    limit = np.array([table.width, table.height])
+    right_bottom = np.minimum(np.trunc(boxes[:, 2:4]).astype(np.int64), limit)
+    inside = np.all(right_bottom > left_top, axis=1)
+    return boxes[inside], np.concatenate([left_top, right_bottom], axis=1)[inside]
+
+
+def _passed(boxes: Floats, score: Floats, threshold: float) -> tuple[Floats, NDArray[np.bool_]]:
+    kept = score > threshold
+    return np.concatenate([boxes[kept, :4], score[kept, None]], axis=1), kept
+
+
+def _regressed(boxes: Floats, offsets: Floats) -> Floats:
+    size = np.stack([boxes[:, 2] - boxes[:, 0] + 1, boxes[:, 3] - boxes[:, 1] + 1] * 2, axis=1)
+    return np.concatenate([boxes[:, :4] + offsets * size, boxes[:, 4:5]], axis=1)
+
+
+def _squared(boxes: Floats) -> Floats:
+    """The square of the longer side about the same centre."""
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    side = np.maximum(width, height)
+    left = boxes[:, 0] + width * np.float32(0.5) - side * np.float32(0.5)
+    top = boxes[:, 1] + height * np.float32(0.5) - side * np.float32(0.5)
+    return np.stack([left, top, left + side, top + side, boxes[:, 4]], axis=1)
+
+
+def _landmarks(boxes: Floats, points: Floats) -> Floats:
+    """O-Net's ten numbers, five x then five y as shares of its window, to pixels (n, 5, 2)."""
+    width = (boxes[:, 2] - boxes[:, 0] + 1)[:, None]
+    height = (boxes[:, 3] - boxes[:, 1] + 1)[:, None]
+    x = width * points[:, :5] + boxes[:, 0:1] - 1
+    y = height * points[:, 5:] + boxes[:, 1:2] - 1
+    return np.stack([x, y], axis=2)
+
+
+def _face(box: Floats, landmarks: Floats, full: np.float32) -> DetectedFace:
+    left, top, right, bottom = (float(value * full) for value in box[:4])
+    return DetectedFace(Box(left, top, right, bottom), min(float(box[4]), 1.0), landmarks * full)

@@ -1,0 +1,116 @@
+"""A trained network to one self-describing ONNX file.
+
+    python -m models.export runs/first/last.pt --calibration-crops crops-held-out/ --out models/weights/NAME.onnx
+
+Exports, checks that ONNX Runtime gives the same embeddings as PyTorch, calibrates on held-out people and writes the
+model card into the file's metadata.
+"""
+
+import argparse
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import nn
+
+from app.faces.card import METADATA_KEY, CardInput, ModelCard
+from models.calibrate import PairTable, calibration, embed_crops
+from models.data import Crops
+from models.networks import build
+
+# Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
+PARITY = 1e-4
+
+
+def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a checkpoint, ready for inference, and the options it was trained with."""
+    state = torch.load(checkpoint, weights_only=True)
+    options = state["options"]
+    network = build(options["network"], options["embedding_size"])
+    network.load_state_dict(state["network"])
+    return network.eval(), options | {"step": state["step"]}
+
+
+def export_network(network: nn.Module, side: int, path: Path) -> None:
+    """Write float32 (n, 3, side, side) -> float32 (n, d) with any n, batch norms folded."""
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, side, side),),
+        str(path),
+        input_names=["faces"],
+        output_names=["embeddings"],
+        dynamic_axes={"faces": {0: "n"}, "embeddings": {0: "n"}},
+        dynamo=False,
+        opset_version=17,
+    )
+
+
+def parity(network: nn.Module, path: Path, side: int, count: int = 8) -> float:
+    """Largest coordinate difference between PyTorch and ONNX Runtime on random faces."""
+    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        expected = network(images).numpy()
+    (found,) = ort.InferenceSession(path).run(None, {"faces": images.numpy()})
+    return float(np.abs(found - expected).max())
+
+
+def write_card(path: Path, card: ModelCard) -> None:
+    """Put the card into the file's metadata, beside whatever else is there."""
+    model = onnx.load(path)
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != METADATA_KEY}
+    text = card.model_dump_json(exclude={"sha256"})
+    onnx.helper.set_model_props(model, kept | {METADATA_KEY: text})
+    onnx.save(model, path)
+
+
+def code_commit() -> str:
+    """The commit of this checkout, or "unknown" outside one."""
+    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--calibration-crops", type=Path, required=True)
+    parser.add_argument("--calibration-data", required=True, help="what those photographs are")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON: data, terms, overlap, training")
+    parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--default-far", type=float, default=1e-3)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+
+    network, trained = load_network(options.checkpoint)
+    export_network(network, trained["side"], options.out)
+    difference = parity(network, options.out, trained["side"])
+    if difference > PARITY:
+        raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
+    crops = Crops(options.calibration_crops)
+    table = PairTable(embed_crops(crops, options.out, trained["side"]), crops.people)
+    card = ModelCard(
+        id=options.id,
+        architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D",
+        embedding_size=trained["embedding_size"],
+        parameters=sum(p.numel() for p in network.parameters()),
+        input=CardInput(crop_px=trained["side"]),
+        default_far=options.default_far,
+        calibration=calibration(table, options.calibration_data),
+        provenance=json.loads(options.provenance.read_text())
+        | {"commit": code_commit(), "exported": datetime.now(UTC).isoformat(timespec="seconds")},
+        results={path.stem: json.loads(path.read_text()) for path in options.results},
+    )
+    write_card(options.out, card)
+    print(f"{options.out}: parity {difference:.2g}, {options.out.stat().st_size} bytes")
+    for point in card.calibration.operating_points:
+        print(f"FAR {point.far:g}: threshold {point.threshold}, 95 % {point.ci95}, VAL {point.val}")
+
+
+if __name__ == "__main__":
+    main()

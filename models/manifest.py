@@ -1,0 +1,142 @@
+"""Which photographs to train on: a TSV of `path`, `identity`, `source`, made from folders of photographs.
+
+    python -m models.manifest --out manifest.tsv [--exclude overlap.tsv] NAME=FOLDER ...
+
+NAME is a layout this module knows (celeba, celeba-validation, fiw, pins, vgg2, utk, aaf) or any other word, which means one folder
+per person. An empty identity means unlabelled. `--exclude` lists `set<TAB>identity or file` to leave out, for
+people who also appear in an evaluation set.
+"""
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+# CelebA's own split by image number: training people, then validation people. The test people are left alone.
+CELEBA_TRAINING = range(1, 162_771)
+CELEBA_VALIDATION = range(162_771, 182_638)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One row of the manifest."""
+
+    path: Path
+    identity: str
+    source: str
+
+
+def folder_per_person(folder: Path, source: str) -> Iterator[Photo]:
+    """FOLDER/PERSON/**.jpg, the layout to use for photographs of your own."""
+    for path in images(folder):
+        yield Photo(path, path.relative_to(folder).parts[0], source)
+
+
+def celeba(numbers: range) -> Callable[[Path, str], Iterator[Photo]]:
+    """Files IDENTITY_NUMBER.jpg; only those numbers."""
+
+    def rows(folder: Path, source: str) -> Iterator[Photo]:
+        for path in images(folder):
+            identity, number = path.stem.split("_")
+            if int(number) in numbers:
+                yield Photo(path, identity, source)
+
+    return rows
+
+
+def families(folder: Path, source: str) -> Iterator[Photo]:
+    """FAMILY/MEMBER/*.jpg; a person is a member of a family."""
+    for path in images(folder):
+        yield Photo(path, "/".join(path.relative_to(folder).parts[:2]), source)
+
+
+def capped(per_person: int) -> Callable[[Path, str], Iterator[Photo]]:
+    """One folder per person, at most `per_person` photographs of each, evenly spaced."""
+
+    def rows(folder: Path, source: str) -> Iterator[Photo]:
+        people = defaultdict(list)
+        for photo in folder_per_person(folder, source):
+            people[photo.identity].append(photo)
+        for photos in people.values():
+            step = max(len(photos) / per_person, 1.0)
+            yield from (photos[int(i * step)] for i in range(min(len(photos), per_person)))
+
+    return rows
+
+
+def unlabelled(folder: Path, source: str) -> Iterator[Photo]:
+    """Photographs whose people are not known: used for distillation only."""
+    for path in images(folder):
+        yield Photo(path, "", source)
+
+
+LAYOUTS: dict[str, Callable[[Path, str], Iterator[Photo]]] = {
+    "celeba": celeba(CELEBA_TRAINING),
+    "celeba-validation": celeba(CELEBA_VALIDATION),
+    "fiw": families,
+    "pins": capped(120),
+    "vgg2": capped(150),
+    "utk": unlabelled,
+    "aaf": unlabelled,
+}
+
+
+def images(folder: Path) -> list[Path]:
+    """Image files below a folder, sorted, hidden folders left out."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def without(photos: Iterable[Photo], excluded: set[tuple[str, str]]) -> Iterator[Photo]:
+    """Drop excluded identities and, for unlabelled photographs, excluded file names."""
+    for photo in photos:
+        if (photo.source, photo.identity or photo.path.name) not in excluded:
+            yield photo
+
+
+def read_exclusions(path: Path | None) -> set[tuple[str, str]]:
+    """Rows of `set<TAB>identity or file`; no file, no exclusions."""
+    if path is None:
+        return set()
+    with path.open(newline="") as file:
+        return {(row[0], row[1]) for row in csv.reader(file, delimiter="\t")}
+
+
+def write(photos: Iterable[Photo], path: Path) -> int:
+    """Write the manifest and return its number of photographs."""
+    rows = [[photo.path, photo.identity, photo.source] for photo in photos]
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows([["path", "identity", "source"], *rows])
+    return len(rows)
+
+
+def read(path: Path) -> list[Photo]:
+    """Read a manifest written by `write`."""
+    with path.open(newline="") as file:
+        return [Photo(Path(r["path"]), r["identity"], r["source"]) for r in csv.DictReader(file, delimiter="\t")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--exclude", type=Path)
+    options = parser.parse_args()
+    excluded = read_exclusions(options.exclude)
+    photos: list[Photo] = []
+    for argument in options.sources:
+        name, _, folder = argument.partition("=")
+        rows = list(LAYOUTS.get(name, folder_per_person)(Path(folder), name))
+        kept = list(without(rows, excluded))
+        people = len({photo.identity for photo in kept} - {""})
+        print(f"{name}: {len(kept)} photographs, {people} people, {len(rows) - len(kept)} photographs excluded")
+        photos += kept
+    print(f"{write(photos, options.out)} photographs in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Photographs to crops, with the service's own decoder, detector and crop.
+
+    python -m models.prepare manifest.tsv --out crops/ [--processes 2] [--margin-px 8]
+
+Writes parts of 1,000 photographs: `part-00000.npy` holds uint8 (n, side, side, 3) and `part-00000.tsv` one row a
+crop. A part that exists is not made again, so an interrupted run goes on where it stopped. Photographs without
+a face, or that cannot be read, are counted in `failures.tsv`.
+"""
+
+import argparse
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from app.domain import FaceChoice
+from app.errors import SamefaceError
+from app.faces.choose import choose_face
+from app.faces.crop import CropSpec, crop_face
+from app.faces.decode import ImageLimits, Pixels, decode
+from app.faces.detect import DetectorOptions, FaceDetector
+from models.manifest import Photo, read
+
+PART_SIZE = 1000
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What every worker needs to know."""
+
+    out: Path
+    spec: CropSpec
+    weights: Path = WEIGHTS
+
+
+def crop_photo(photo: Photo, detector: FaceDetector, spec: CropSpec) -> Pixels:
+    """The crop of the central face; raises SamefaceError where there is none."""
+    photograph = decode(photo.path.read_bytes(), ImageLimits())
+    face = choose_face(detector.detect(photograph), FaceChoice.CENTRAL, photograph)
+    return crop_face(photograph, face, spec)
+
+
+def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
+    """Crop one part and write its files, the array last: its presence means that the part is whole."""
+    number, photos = job
+    detector = FaceDetector(recipe.weights, DetectorOptions(min_face_px=40.0))
+    crops, rows, failures = [], [], []
+    for photo in photos:
+        try:
+            crops.append(crop_photo(photo, detector, recipe.spec))
+            rows.append(photo)
+        except SamefaceError as error:
+            failures.append((photo, error.code))
+    side = recipe.spec.crop_px
+    _write_rows(part_path(recipe.out, number, "tsv"), [(p.path, p.identity, p.source) for p in rows])
+    _write_rows(part_path(recipe.out, number, "failed"), [(p.path, p.source, code) for p, code in failures])
+    array = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8)
+    unfinished = part_path(recipe.out, number, "tmp.npy")
+    np.save(unfinished, array)
+    os.replace(unfinished, part_path(recipe.out, number, "npy"))
+    return len(photos)
+
+
+def part_path(folder: Path, number: int, suffix: str) -> Path:
+    return folder / f"part-{number:05d}.{suffix}"
+
+
+def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int) -> tuple[int, int]:
+    """Make every part that is missing; returns (crops, failures)."""
+    recipe.out.mkdir(parents=True, exist_ok=True)
+    parts = [(i // PART_SIZE, photos[i : i + PART_SIZE]) for i in range(0, len(photos), PART_SIZE)]
+    missing = [part for part in parts if not part_path(recipe.out, part[0], "npy").exists()]
+    done = len(photos) - sum(len(part) for _, part in missing)
+    with get_context("spawn").Pool(processes) as pool, tqdm(total=len(photos), initial=done, unit="photo") as bar:
+        for count in pool.imap_unordered(partial(make_part, recipe=recipe), missing):
+            bar.update(count)
+    failures = [row for path in sorted(recipe.out.glob("part-*.failed")) for row in _read_rows(path)]
+    _write_rows(recipe.out / "failures.tsv", failures)
+    return len(photos) - len(failures), len(failures)
+
+
+def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows(rows)
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file, delimiter="\t"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--margin-px", type=int, default=8, help="surroundings kept for shifts in training")
+    options = parser.parse_args()
+    spec = CropSpec().widened(options.margin_px)
+    crops, failures = prepare(read(options.manifest), Recipe(options.out, spec), options.processes)
+    print(f"{crops} crops of {spec.crop_px} px in {options.out}; {failures} photographs gave none")
+
+
+if __name__ == "__main__":
+    main()
