@@ -216,6 +216,42 @@ class Subject:
     created_at: datetime
     updated_at: datetime
     faces: int
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedSubject:
+    """How many faces went with a subject, and the revision from which no replica finds them."""
+
+    faces: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedGallery:
+    """What went with a gallery, and the revision from which no replica knows it."""
+
+    subjects: int
+    faces: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryFace:
+    """A face of a subject, without its embedding."""
+
+    face_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """A gallery as the database knows it."""
+
+    name: str
+    created_at: datetime
+    subjects: int
+    faces: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""Request bodies to checked fields: a multipart form or a JSON object, under the same names.
+
+Photographs stay in memory: a form's files are never spooled to disk.
+"""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from app.api.problems import bad_request
+from app.errors import BadRequest, UnsupportedFormat
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+_MAX_FORM_PARTS = 200
+_MULTIPART, _JSON = b"multipart/form-data", b"application/json"
+
+
+async def read_fields(request: Request, model: type[Fields]) -> Fields:
+    """The body as `model`. Raises BadRequest naming every fault, or UnsupportedFormat for another content type."""
+    content_type, options = parse_options_header(request.headers.get("content-type"))
+    if content_type == _MULTIPART:
+        given = await _read_form(request, options)
+    elif content_type == _JSON:
+        given = _read_json(await request.body())
+    else:
+        raise UnsupportedFormat(
+            f"the content type is {content_type.decode('latin-1') or 'missing'}; send multipart/form-data or "
+            "application/json",
+            field="Content-Type",
+        )
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise bad_request(error.errors(include_url=False, include_context=False, include_input=False)) from None
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        given = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise BadRequest("the body must be a JSON object")
+    return given
+
+
+async def _read_form(request: Request, options: dict[bytes, bytes]) -> dict[str, Any]:
+    """Field name to value, or to the list of values where a name is repeated."""
+    # Python's codecs include some that take quadratic time, and no client needs another.
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise BadRequest("the form's charset must be utf-8", field="Content-Type")
+    parser = _MemoryParser(
+        request.headers, request.stream(), max_files=_MAX_FORM_PARTS, max_fields=_MAX_FORM_PARTS, max_part_size=2**62
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequest(f"the form is malformed: {error.message}") from None
+    given: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        content = await value.read() if isinstance(value, UploadFile) else value
+        given.setdefault(name, []).append(content)
+    return {name: values[0] if len(values) == 1 else values for name, values in given.items()}
+
+
+class _MemoryParser(MultiPartParser):
+    # The size of the whole body is bounded before it gets here; see app.api.limits.
+    spool_max_size = 2**62

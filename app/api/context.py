@@ -1,0 +1,79 @@
+"""What surrounds every request: its id, its line in the log, and an answer whatever happens."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import logs
+from app.api.problems import problem
+
+logger = logging.getLogger(__name__)
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestContext:
+    """Outermost middleware.
+
+    A caller's X-Request-ID is kept where it is harmless to log, else a new id is made; the answer carries it. An
+    exception that nothing else has turned into an answer becomes a 500 problem, and its traceback goes to the log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        token = logs.request_id.set(request_id)
+        try:
+            await self._answer(scope, receive, send, request_id)
+        finally:
+            logs.request_id.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("a request failed unexpectedly")
+            if not status:
+                await _internal()(scope, receive, send_with_id)
+        finally:
+            _log(scope, status, started)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _internal() -> ASGIApp:
+    return problem(500, "internal", "the service failed to answer; its log has the reason under this request_id")
+
+
+def _log(scope: Scope, status: int, started: float) -> None:
+    # The route's template and not the path, which may hold a subject's id.
+    route = getattr(scope.get("route"), "path", None)
+    facts = {
+        "method": scope["method"],
+        "route": route,
+        "status": status or None,
+        "took_ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+    logger.info("request", extra={"facts": facts})

@@ -1,0 +1,129 @@
+"""The fields of requests: their names and aliases, bounds and defaults. OpenAPI shows these models."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError, from_json
+
+from app.domain import DuplicatePolicy, FaceChoice
+
+# No control characters: they hide in logs and terminals, and PostgreSQL has no NUL.
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+
+
+def _image_bytes(value: Any) -> bytes:
+    """An uploaded file as it is; text as base64, plain or as a data URI."""
+    if isinstance(value, bytes):
+        data = value
+    elif isinstance(value, str):
+        data = _from_base64(value)
+    else:
+        raise PydanticCustomError("image", "an image is a file or a base64 string")
+    if not data:
+        raise PydanticCustomError("image", "the image is empty")
+    return data
+
+
+def _from_base64(text: str) -> bytes:
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError(
+            "image", "this is neither a file nor base64; with curl, a file is -F name=@photograph.jpg"
+        ) from None
+
+
+def _list_of_one(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _no_boolean(value: Any) -> Any:
+    # true would pass for 1.0.
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "a number is wanted, not a boolean")
+    return value
+
+
+def _json_object(value: Any) -> Any:
+    """Forms carry metadata as JSON text."""
+    if not isinstance(value, str | bytes):
+        return value
+    try:
+        return from_json(value, allow_inf_nan=False)
+    except ValueError as error:
+        raise PydanticCustomError("metadata", "metadata is not JSON: {reason}", {"reason": str(error)}) from None
+
+
+Image = Annotated[
+    bytes,
+    BeforeValidator(_image_bytes, json_schema_input_type=str),
+    Field(json_schema_extra={"type": "string", "format": "binary"}),
+]
+Images = Annotated[list[Image], BeforeValidator(_list_of_one), Field(min_length=1)]
+Metadata = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+Threshold = Annotated[float, Field(ge=0, le=4, allow_inf_nan=False), BeforeValidator(_no_boolean)]
+Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), BeforeValidator(_no_boolean)]
+TopK = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
+MaxFaces = Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)]
+GalleryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VerifyFields(_Body):
+    """Two photographs, and at most one of `threshold` and `far`."""
+
+    image1: Image = Field(validation_alias=AliasChoices("image1", "img1", "source_image"))
+    image2: Image = Field(validation_alias=AliasChoices("image2", "img2", "target_image"))
+    threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
+    far: Rate | None = Field(None, description="wanted false-accept rate of the comparison; chooses the threshold")
+    face: Literal["largest", "only"] = Field("largest", description="which face stands for a photograph of several")
+
+    @property
+    def choice(self) -> FaceChoice:
+        return FaceChoice(self.face)
+
+
+class IdentifyFields(_Body):
+    """One photograph, and at most one of `threshold` and `fpir`."""
+
+    image: Image = Field(validation_alias=AliasChoices("image", "img", "file"))
+    gallery: GalleryName = "default"
+    top_k: TopK = Field(5, description="most candidates for a face")
+    max_faces: MaxFaces = Field(1, description="most faces looked up, largest first; 0 is all")
+    threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
+    fpir: Rate | None = Field(
+        None,
+        description="wanted chance that a stranger is given any name; chooses the threshold for the gallery's size",
+    )
+
+
+class EnrollFields(_Body):
+    """Photographs of one subject."""
+
+    subject_id: SubjectId
+    image: Images = Field(validation_alias=AliasChoices("image", "img", "file"))
+    gallery: GalleryName = "default"
+    name: Name | None = None
+    metadata: Metadata | None = Field(None, description="a JSON object; in a form, as text")
+    on_several_faces: Literal["reject", "largest"] = Field(
+        "reject", description="what becomes of a photograph that shows several faces"
+    )
+    on_duplicate: Literal["report", "reject", "allow"] = Field(
+        "report", description="what happens when the face already belongs to another subject"
+    )
+
+    @property
+    def choice(self) -> FaceChoice:
+        return FaceChoice.LARGEST if self.on_several_faces == "largest" else FaceChoice.ONLY
+
+    @property
+    def duplicate_policy(self) -> DuplicatePolicy:
+        return DuplicatePolicy(self.on_duplicate)

@@ -1,0 +1,41 @@
+"""GET /health/live and /health/ready: is the process there, and should it be sent requests."""
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from app.api.routes import Service
+from app.health import Check, Status, check_service
+
+router = APIRouter(prefix="/health")
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+
+
+class Ready(BaseModel):
+    """`ready`; `degraded` where requests are answered but something needs attention; or `not_ready`."""
+
+    status: Status
+    checks: dict[str, Check] = Field(description="`model`, `index` and `database`")
+
+
+@router.get("/live", response_model=Live, summary="Is the process alive?")
+async def live() -> Live:
+    return Live()
+
+
+@router.get(
+    "/ready",
+    response_model=Ready,
+    summary="Should requests be sent here?",
+    responses={503: {"model": Ready, "description": "Requests would fail"}},
+)
+async def ready(response: Response, service: Service) -> Ready:
+    checks = await check_service(service)
+    status = Status.of(checks)
+    if status is Status.NOT_READY:
+        response.status_code = 503
+    return Ready(status=status, checks=checks)

@@ -1,0 +1,109 @@
+"""Errors as RFC 9457 problem documents: one shape for everything that goes wrong, the framework's own errors too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app import logs
+from app.errors import BadRequest, SamefaceError, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+# Every code that an error of app.errors can carry, and the HTTP status that says it; a test holds this complete.
+STATUS: dict[str, int] = {
+    "bad_request": 400,
+    "image_too_large": 413,
+    "unsupported_format": 415,
+    "unreadable_image": 422,
+    "no_face": 422,
+    "several_faces": 422,
+    "low_quality": 422,
+    "far_not_supported": 422,
+    "subject_not_found": 404,
+    "gallery_not_found": 404,
+    "face_not_found": 404,
+    "duplicate_identity": 409,
+    "model_mismatch": 409,
+    "overloaded": 503,
+    "not_ready": 503,
+    "deadline_exceeded": 504,
+    "configuration": 500,
+}
+
+# What the framework itself answers, as codes.
+_CODE_OF_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_format"}
+
+_RETRY_AFTER_SECONDS = "1"
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer the service's and the framework's errors with problem documents."""
+    app.add_exception_handler(SamefaceError, _answer_sameface_error)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+
+
+def problem_of(error: SamefaceError) -> Response:
+    """The problem document of one of our own errors."""
+    status = STATUS.get(error.code, 500)
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == 503 and isinstance(error, Unavailable) else {}
+    return problem(status, error.code, error.message, field=error.field, facts=error.facts, headers=headers)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    facts: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document; `facts` become members of it, and cannot displace the standard ones."""
+    document: dict[str, Any] = {
+        **(facts or {}),
+        "type": f"urn:sameface:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": logs.request_id.get(),
+    }
+    if field is not None:
+        document["field"] = field
+    body = to_json(document, fallback=str, inf_nan_mode="null")
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def bad_request(faults: list[Any]) -> BadRequest:
+    """One BadRequest from pydantic's list of faults: the first as the message, all of them as facts."""
+    errors = [{"field": ".".join(map(str, fault["loc"])), "message": _sentence(fault)} for fault in faults]
+    first = errors[0]
+    return BadRequest(f"{first['field']}: {first['message']}", field=first["field"], errors=errors)
+
+
+def _sentence(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "this field is not known, or was given under another name already"
+    return str(fault["msg"])
+
+
+async def _answer_sameface_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SamefaceError)  # noqa: S101 - registered for this class only
+    return problem_of(error)
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _CODE_OF_STATUS.get(error.status_code, "http_error")
+    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _answer_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return problem_of(bad_request(list(error.errors())))

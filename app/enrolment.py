@@ -1,0 +1,93 @@
+"""What an enrolment makes of its photographs: which are stored, which are turned down, and whose face they resemble."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain import (
+    Candidate,
+    Duplicate,
+    EmbeddedFace,
+    EnrolledImage,
+    EnrolledSubject,
+    NewFace,
+    StoredFace,
+    is_match,
+)
+from app.errors import BadInput, BadRequest, LowQuality
+from app.gallery import checks
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A photograph that cannot be enrolled, and why."""
+
+    error: BadInput
+
+
+Outcome = EmbeddedFace | Rejected
+
+
+def check_metadata(metadata: Mapping[str, Any] | None, max_metadata_bytes: int) -> None:
+    """Raises BadRequest where metadata cannot be kept as JSON, or is larger than allowed in UTF-8."""
+    if metadata is None:
+        return
+    size = len(json.dumps(checks.check_metadata(metadata), ensure_ascii=False).encode())
+    if size > max_metadata_bytes:
+        raise BadRequest(
+            f"metadata has {size} bytes as JSON; the limit is {max_metadata_bytes}",
+            field="metadata",
+            metadata_bytes=size,
+            max_metadata_bytes=max_metadata_bytes,
+        )
+
+
+def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:
+    """The faces that can be stored; raises the photographs' own error where there is none.
+
+    Photographs that fail for different reasons raise LowQuality; each reason is among the facts.
+    """
+    faces = [outcome for outcome in outcomes if isinstance(outcome, EmbeddedFace)]
+    if faces:
+        return faces
+    errors = [outcome.error for outcome in outcomes if isinstance(outcome, Rejected)]
+    if len(errors) == 1:
+        raise errors[0]
+    images = [{"image": i, "reasons": [e.code], "detail": e.message, **e.facts} for i, e in enumerate(errors)]
+    kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else LowQuality
+    raise kind(f"none of the {len(errors)} images can be enrolled", field="image", images=images)
+
+
+def new_faces(images: Sequence[bytes], outcomes: Sequence[Outcome]) -> list[NewFace]:
+    """What the store is to keep, in the order of the photographs."""
+    return [
+        NewFace(outcome.embedding, hashlib.sha256(image).hexdigest())
+        for image, outcome in zip(images, outcomes, strict=True)
+        if isinstance(outcome, EmbeddedFace)
+    ]
+
+
+def enrolled_images(outcomes: Sequence[Outcome], subject: EnrolledSubject) -> list[EnrolledImage]:
+    """One row per photograph of the request; `subject.faces` are of the accepted ones, in order."""
+    stored = iter(subject.faces)
+    return [_row(image, outcome, stored) for image, outcome in enumerate(outcomes)]
+
+
+def duplicates(rows: Iterable[Sequence[Candidate]], subject_id: str, threshold: float) -> list[Duplicate]:
+    """Other subjects below the threshold of any face, each at its nearest distance, nearest first."""
+    nearest: dict[str, float] = {}
+    for candidate in (candidate for row in rows for candidate in row):
+        if candidate.subject_id != subject_id and is_match(candidate.distance, threshold):
+            best = nearest.get(candidate.subject_id, candidate.distance)
+            nearest[candidate.subject_id] = min(best, candidate.distance)
+    return [Duplicate(*item) for item in sorted(nearest.items(), key=lambda item: item[1])]
+
+
+def _row(image: int, outcome: Outcome, stored: Iterator[StoredFace]) -> EnrolledImage:
+    if isinstance(outcome, Rejected):
+        error = outcome.error
+        return EnrolledImage(image, reasons=(error.code,), detail=error.message, measured=error.facts)
+    face = next(stored)
+    return EnrolledImage(image, face.face_id, face.existed, face=outcome)

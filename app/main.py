@@ -1,0 +1,141 @@
+"""The composition root: everything is opened here in the order of its dependence, and closed in reverse."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import __version__
+from app.api import health, routes
+from app.api.context import RequestContext
+from app.api.limits import BodyLimit, Deadline, InFlightLimit
+from app.api.problems import install_problem_handlers
+from app.errors import ConfigurationError, SamefaceError
+from app.service import FaceService
+from app.settings import Settings, load_settings, variable
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """Face verification (1:1) and identification (1:N).
+
+`distance` is the squared L2 distance between unit embeddings, 0 to 4, lower is closer; a match is
+`distance < threshold`. FAR is the false-accept rate of one comparison, FPIR the chance that a stranger is given any
+name at all by an identification. Errors are RFC 9457 problem documents with a stable `code`."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; without settings they are read from the environment. Opens nothing until it is served."""
+    settings = settings or load_settings()
+    app = FastAPI(
+        title="sameface",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=_lifespan(settings),
+        docs_url=None,  # FastAPI's page loads its scripts from another host
+        redoc_url=None,
+    )
+    app.include_router(routes.router)
+    app.include_router(health.router)
+    install_problem_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
+    app.add_middleware(Deadline, seconds=settings.request_deadline_seconds)
+    app.add_middleware(InFlightLimit, max_requests=settings.max_requests_in_flight)
+    app.add_middleware(RequestContext)
+    app.add_middleware(_PlainStartupErrors)
+    return app
+
+
+@contextmanager
+def open_service(settings: Settings) -> Iterator[FaceService]:
+    """The service over its model, database and index, which holds every enrolled face when this yields.
+
+    Raises ConfigurationError, or NotReady where the database does not answer.
+    """
+    # Imported here so that `sameface --help` and a wrong setting answer at once.
+    from app.faces.decode import ImageLimits
+    from app.faces.pipeline import open_pipeline
+    from app.faces.runtime import Device
+    from app.gallery.engine import open_engine
+    from app.gallery.follower import GalleryFollower
+    from app.gallery.index import GalleryIndex
+    from app.gallery.migration import migrate
+    from app.gallery.store import GalleryStore
+    from app.search import GallerySearcher
+
+    with ExitStack() as opened:
+        pipeline = open_pipeline(
+            settings.weights_dir,
+            model=settings.model,
+            device=Device(settings.device),
+            detector_threads=settings.detector_threads,
+            embedder_threads=settings.embedder_threads,
+            workers=settings.image_workers,
+            limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+            min_face_px=settings.min_face_px,
+            max_batch=settings.max_embed_batch,
+            max_queue=settings.max_embed_queue,
+        )
+        opened.callback(pipeline.close)
+        engine = open_engine(settings.database_url)
+        opened.callback(engine.dispose)
+        migrate(engine)
+        store = GalleryStore(engine, pipeline.card.id)
+        index = GalleryIndex(pipeline.card.embedding_size)
+        follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
+        follower.start()
+        opened.callback(follower.stop)
+        _wait_for_index(follower.wait_for, store.revision(), settings)
+        searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
+        opened.callback(searcher.close)
+        threads = opened.enter_context(ThreadPoolExecutor(settings.database_workers, thread_name_prefix="database"))
+        yield FaceService(
+            settings, pipeline=pipeline, searcher=searcher, store=store, follower=follower, database_threads=threads
+        )
+
+
+def _wait_for_index(wait_for: Callable[[int, float], bool], revision: int, settings: Settings) -> None:
+    if not wait_for(revision, settings.start_wait_seconds):
+        raise ConfigurationError(
+            f"the index was not loaded within {settings.start_wait_seconds:g} s; the log says why if the database "
+            f"failed, and {variable('start_wait_seconds')} gives it longer"
+        )
+
+
+def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opening = open_service(settings)
+        try:
+            app.state.service = await asyncio.to_thread(opening.__enter__)
+        except SamefaceError as error:
+            app.state.startup_error = error
+            raise
+        card = app.state.service.card
+        logger.info("serving", extra={"facts": {"model": card.id, "sha256": card.sha256, "version": __version__}})
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(opening.__exit__, None, None, None)
+
+    return lifespan
+
+
+class _PlainStartupErrors:
+    """Tells the operator what is wrong with the configuration, and not where in the code it was noticed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_plainly(message: Message) -> None:
+            error: SamefaceError | None = getattr(scope["app"].state, "startup_error", None)
+            if message["type"] == "lifespan.startup.failed" and error is not None:
+                message = {**message, "message": f"sameface cannot start: {error.message}"}
+            await send(message)
+
+        await self._app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)

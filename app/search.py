@@ -1,0 +1,82 @@
+"""Searches of many requests, run together: one call of the index for all that wait on the same gallery."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.batcher import MicroBatcher
+from app.domain import Candidate, Embedding, GalleryState
+from app.errors import SamefaceError
+
+if TYPE_CHECKING:
+    from app.gallery.index import GalleryIndex
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """`probes`: float32 (n, embedding_size), n may be 0."""
+
+    gallery: str
+    probes: Embedding
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Candidates of each probe, nearest first, and the gallery they were found in.
+
+    The search saw at least the revision that `state` names.
+    """
+
+    state: GalleryState
+    candidates: list[list[Candidate]]
+
+
+class GallerySearcher:
+    """Awaitable searches in front of a GalleryIndex."""
+
+    def __init__(self, index: "GalleryIndex", *, max_batch: int, max_queue: int) -> None:
+        self._index = index
+        self._batcher: MicroBatcher[Search, SearchResult | SamefaceError] = MicroBatcher(
+            self._run, name="search", max_batch=max_batch, max_queue=max_queue
+        )
+
+    async def search(self, search: Search) -> SearchResult:
+        """Raises GalleryNotFound, Overloaded or NotReady."""
+        outcome = await self._batcher.ask(search)
+        if isinstance(outcome, SamefaceError):
+            raise outcome
+        return outcome
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last batch of searches succeeded."""
+        return self._batcher.healthy
+
+    def close(self) -> None:
+        """Finish accepted searches, then stop the thread."""
+        self._batcher.close()
+
+    def _run(self, searches: list[Search]) -> list[SearchResult | SamefaceError]:
+        together: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for position, search in enumerate(searches):
+            together[search.gallery, search.top_k].append(position)
+        outcomes: dict[int, SearchResult | SamefaceError] = {}
+        for (gallery, top_k), positions in together.items():
+            group = [searches[position].probes for position in positions]
+            outcomes |= zip(positions, self._search_gallery(gallery, top_k, group), strict=True)
+        return [outcomes[position] for position in range(len(searches))]
+
+    def _search_gallery(
+        self, gallery: str, top_k: int, group: Sequence[Embedding]
+    ) -> Sequence[SearchResult | SamefaceError]:
+        # What is wrong with one gallery is no fault of the searches of another.
+        try:
+            state = self._index.state(gallery)
+            rows = iter(self._index.search(gallery, np.concatenate(group), top_k))
+        except SamefaceError as error:
+            return [error] * len(group)
+        return [SearchResult(state, [next(rows) for _ in probes]) for probes in group]

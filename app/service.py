@@ -1,0 +1,283 @@
+"""What the service does: verify, identify, enroll. Read this first; it knows nothing of HTTP.
+
+Photographs go through the pipeline to embeddings, embeddings through the searcher to candidates, enrolments through
+the store into the database, from where the follower brings them into the index.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from app import enrolment, thresholds
+from app.domain import (
+    Duplicate,
+    DuplicatePolicy,
+    EmbeddedFace,
+    Embedding,
+    Enrolment,
+    FaceChoice,
+    Identification,
+    IdentifiedFace,
+    Verification,
+    is_match,
+    squared_l2,
+)
+from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound
+from app.search import GallerySearcher, Search, SearchResult
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.faces.card import ModelCard
+    from app.faces.pipeline import FacePipeline
+    from app.gallery.follower import GalleryFollower
+    from app.gallery.store import GalleryStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_GALLERY = "default"
+
+# Subjects looked at per face when duplicates are sought; the subject's own row may be one of them.
+_DUPLICATES_TOP_K = 6
+
+
+class FaceService:
+    """The use cases, over components that the caller opens and closes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pipeline: "FacePipeline",
+        searcher: GallerySearcher,
+        store: "GalleryStore",
+        follower: "GalleryFollower",
+        database_threads: Executor,
+    ) -> None:
+        self.settings = settings
+        self.pipeline = pipeline
+        self.searcher = searcher
+        self.store = store
+        self.follower = follower
+        self._database_threads = database_threads
+
+    @property
+    def card(self) -> "ModelCard":
+        """The served model's card."""
+        return self.pipeline.card
+
+    async def verify(
+        self,
+        image1: bytes,
+        image2: bytes,
+        *,
+        threshold: float | None = None,
+        far: float | None = None,
+        choice: FaceChoice = FaceChoice.LARGEST,
+    ) -> Verification:
+        """Do two photographs show the same face? `threshold` is a squared L2 distance.
+
+        Raises NoFace, SeveralFaces and the other errors of photographs, FarNotSupported, and BadRequest where
+        threshold and far are both given.
+        """
+        started = time.perf_counter()
+        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        face1, face2 = await _all_of(self._face(image1, choice, "image1"), self._face(image2, choice, "image2"))
+        distance = squared_l2(face1.embedding, face2.embedding)
+        return Verification(
+            verified=is_match(distance, limit.squared_l2),
+            distance=distance,
+            threshold=limit.squared_l2,
+            far=limit.far,
+            distance_far=self.card.far_at(distance),
+            face1=face1,
+            face2=face2,
+            took_ms=_took_ms(started, [face1, face2]),
+        )
+
+    async def identify(
+        self,
+        image: bytes,
+        *,
+        gallery: str = DEFAULT_GALLERY,
+        top_k: int = 5,
+        max_faces: int = 1,
+        threshold: float | None = None,
+        fpir: float | None = None,
+    ) -> Identification:
+        """Whose faces are these? Up to `top_k` subjects below the threshold, for up to `max_faces` faces (0: all).
+
+        No face in the photograph is an answer. Raises GalleryNotFound, FarNotSupported, BadRequest and the errors of
+        photographs.
+        """
+        started = time.perf_counter()
+        self._check_top_k(top_k)
+        with _naming("image"):
+            faces = await self.pipeline.embed_all(image, max_faces=max_faces)
+        found, search_ms = await self._search(gallery, faces, top_k)
+        limit = self._identification_threshold(found, threshold, fpir)
+        return Identification(
+            gallery=found.state,
+            threshold=limit.squared_l2,
+            fpir=limit.fpir,
+            calibrated=limit.calibrated,
+            faces=_identified(faces, found, limit.squared_l2),
+            faces_found=faces[0].faces_found if faces else 0,
+            took_ms=_took_ms(started, faces, search=search_ms),
+        )
+
+    async def enroll(
+        self,
+        subject_id: str,
+        images: Sequence[bytes],
+        *,
+        gallery: str = DEFAULT_GALLERY,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        choice: FaceChoice = FaceChoice.ONLY,
+        on_duplicate: DuplicatePolicy = DuplicatePolicy.REPORT,
+    ) -> Enrolment:
+        """Store a subject's photographs as faces of a gallery, and wait until they can be found here.
+
+        Photographs that cannot be used are turned down one by one. Nothing is stored, and an error raised, when none
+        is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity).
+        """
+        started = time.perf_counter()
+        self._check_image_count(images)
+        enrolment.check_metadata(metadata, self.settings.max_metadata_bytes)
+        outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
+        faces = enrolment.accepted(outcomes)
+        duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
+        subject = await self._in_database(
+            self.store.add,
+            gallery,
+            subject_id,
+            enrolment.new_faces(images, outcomes),
+            name=name,
+            metadata=metadata,
+            max_faces=self.settings.max_faces_per_subject,
+        )
+        indexed = await self._until_indexed(subject.revision)
+        rows = enrolment.enrolled_images(outcomes, subject)
+        return Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
+
+    async def _face(self, image: bytes, choice: FaceChoice, field: str) -> EmbeddedFace:
+        with _naming(field):
+            return await self.pipeline.embed(image, choice, field=field)
+
+    async def _face_or_rejection(self, image: bytes, choice: FaceChoice) -> enrolment.Outcome:
+        try:
+            return await self._face(image, choice, "image")
+        except BadInput as error:
+            return enrolment.Rejected(error)
+
+    async def _search(self, gallery: str, faces: Sequence[EmbeddedFace], top_k: int) -> tuple[SearchResult, float]:
+        started = time.perf_counter()
+        probes: Embedding = np.zeros((len(faces), self.card.embedding_size), np.float32)
+        for row, face in zip(probes, faces, strict=True):
+            row[:] = face.embedding
+        found = await self.searcher.search(Search(gallery, probes, top_k))
+        return found, _ms_since(started)
+
+    async def _duplicates(
+        self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace], policy: DuplicatePolicy
+    ) -> list[Duplicate]:
+        """Other subjects that these faces would be identified as."""
+        if policy is DuplicatePolicy.ALLOW:
+            return []
+        try:
+            found, _ = await self._search(gallery, faces, _DUPLICATES_TOP_K)
+        except GalleryNotFound:  # the index may not have heard of it yet; whether it exists is the store's to say
+            return []
+        limit = self._identification_threshold(found, None, None)
+        others = enrolment.duplicates(found.candidates, subject_id, limit.squared_l2)
+        if others and policy is DuplicatePolicy.REJECT:
+            raise DuplicateIdentity(
+                f"the face already belongs to {others[0].subject_id!r} at distance {others[0].distance:.3f}",
+                field="image",
+                threshold=limit.squared_l2,
+                duplicates=[{"subject_id": other.subject_id, "distance": other.distance} for other in others],
+            )
+        return others
+
+    def _identification_threshold(
+        self, found: SearchResult, threshold: float | None, fpir: float | None
+    ) -> thresholds.IdentificationThreshold:
+        return thresholds.for_identification(
+            self.card,
+            faces=found.state.faces,
+            threshold=threshold,
+            fpir=fpir,
+            default_fpir=self.settings.fpir,
+        )
+
+    async def _until_indexed(self, revision: int) -> bool:
+        self.follower.wake()
+        return await self._in_database(self.follower.wait_for, revision, self.settings.index_wait_seconds)
+
+    async def _in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._database_threads, lambda: call(*args, **kwargs))
+
+    def _check_top_k(self, top_k: int) -> None:
+        limit = self.settings.max_top_k
+        if not 1 <= top_k <= limit:
+            raise BadRequest(f"top_k is {top_k}; it must be 1 to {limit}", field="top_k", max_top_k=limit)
+
+    def _check_image_count(self, images: Sequence[bytes]) -> None:
+        limit = self.settings.max_enroll_images
+        if not 1 <= len(images) <= limit:
+            raise BadRequest(
+                f"{len(images)} images were given; an enrolment takes 1 to {limit}",
+                field="image",
+                images=len(images),
+                max_enroll_images=limit,
+            )
+
+
+@contextmanager
+def _naming(field: str) -> "Iterator[None]":
+    """Say which photograph an error is about."""
+    try:
+        yield
+    except BadInput as error:
+        error.field = error.field or field
+        raise
+
+
+async def _all_of(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Run together; of several failures the first in order is raised, so that the same request gets the same answer."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    results: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
+
+
+def _identified(faces: Sequence[EmbeddedFace], found: SearchResult, threshold: float) -> list[IdentifiedFace]:
+    return [
+        IdentifiedFace(face.face, [candidate for candidate in row if is_match(candidate.distance, threshold)])
+        for face, row in zip(faces, found.candidates, strict=True)
+    ]
+
+
+def _took_ms(started: float, faces: Sequence[EmbeddedFace], **more: float) -> dict[str, float]:
+    """Milliseconds by stage and in total; photographs run side by side, so a stage counts its slowest."""
+    stages: dict[str, float] = {}
+    for face in faces:
+        for stage, took in face.took_ms.items():
+            stages[stage] = max(stages.get(stage, 0.0), took)
+    return stages | more | {"total": _ms_since(started)}
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000.0

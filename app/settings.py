@@ -1,0 +1,209 @@
+"""Every knob of the service. Read once from the environment, then passed to whatever needs it.
+
+`SAMEFACE_PORT=9000` sets `port`. There is no instance at module level: `load_settings()` makes one.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import ConfigurationError
+
+PREFIX = "SAMEFACE_"
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """What can be configured, with the reason in a sentence; docs/configuration.md is this class as a table."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    # Serving
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="TCP port to listen on; 0 lets the system choose. On Kubernetes a Service named `sameface` makes "
+        "the cluster set this variable to a URL: set `enableServiceLinks: false` on the pod.",
+    )
+    allow_unauthenticated_public: bool = Field(
+        False,
+        description="Serve an address that other machines can reach although callers are not authenticated. Set it "
+        "only behind something that authenticates them.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
+    shutdown_grace_seconds: int = Field(
+        20, ge=1, description="How long requests in progress may take to finish when the service is told to stop."
+    )
+
+    # Storage
+    database_url: str = Field(
+        "sqlite:///data/sameface.db",
+        min_length=1,
+        repr=False,
+        description="SQLAlchemy URL of the database, SQLite or PostgreSQL (`postgresql+psycopg://...`).",
+    )
+    database_workers: int = Field(8, ge=1, le=256, description="Threads that wait for the database.")
+    follow_interval_seconds: float = Field(
+        1.0, gt=0, description="How often the index asks the database for changes made by other replicas."
+    )
+    index_wait_seconds: float = Field(
+        5.0,
+        gt=0,
+        description='How long an enrolment waits until it can be found here; after that it answers `"indexed": false`.',
+    )
+    max_index_lag_seconds: float = Field(
+        30.0, gt=0, description="Readiness says `degraded` when the index has not followed the database for this long."
+    )
+    start_wait_seconds: float = Field(
+        600.0, gt=0, description="How long the first load of the index may take at start before the service gives up."
+    )
+
+    # Model
+    weights_dir: Path = Field(
+        REPOSITORY / "models" / "weights", description="Folder of the ONNX files; by default the repository's own."
+    )
+    model: str = Field("sameface", min_length=1, description="Name of the embedding model, without `.onnx`.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run; `cuda` needs the `gpu` extra.")
+    image_workers: int = Field(
+        default_factory=_available_cores,
+        ge=1,
+        le=256,
+        description="Threads that decode photographs and find faces; by default one a core.",
+    )
+    detector_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one detection.")
+    embedder_threads: int = Field(
+        default_factory=_available_cores,
+        ge=1,
+        le=256,
+        description="ONNX Runtime threads that share one batch of faces; by default one a core.",
+    )
+    min_face_px: float = Field(
+        40.0, ge=12, description="Shorter side of the smallest face that is looked for, in pixels of the photograph."
+    )
+
+    # Decisions
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=4,
+        allow_inf_nan=False,
+        description="Squared L2 distance below which `/verify` says yes; unset, the model card's default.",
+    )
+    fpir: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="Chance that a stranger is given any name at all by `/identify`, from which the threshold for a "
+        "gallery's size follows.",
+    )
+
+    # Limits
+    max_image_bytes: int = Field(10_000_000, ge=1, description="Largest image file.")
+    max_image_pixels: int = Field(25_000_000, ge=1, description="Largest image, width times height.")
+    max_request_bytes: int = Field(20_000_000, ge=1, description="Largest request body, counted while it streams.")
+    max_enroll_images: int = Field(10, ge=1, le=100, description="Most images in one enrolment.")
+    max_faces_per_subject: int = Field(100, ge=1, description="Most faces that one subject may have.")
+    max_top_k: int = Field(100, ge=1, le=1000, description="Most candidates that one identification may ask for.")
+    max_metadata_bytes: int = Field(4096, ge=2, description="Largest metadata of a subject, as JSON in UTF-8.")
+    max_requests_in_flight: int = Field(
+        64, ge=1, description="Requests worked on at once; one more is answered 503 `overloaded` at once."
+    )
+    request_deadline_seconds: float = Field(
+        30.0, gt=0, description="Longest a request may take, its upload included; then it is answered 504."
+    )
+    max_embed_batch: int = Field(16, ge=1, description="Most faces in one run of the embedding network.")
+    max_embed_queue: int = Field(512, ge=1, description="Most faces that wait for the embedding network.")
+    max_search_batch: int = Field(64, ge=1, description="Most probes in one search of the index.")
+    max_search_queue: int = Field(512, ge=1, description="Most probes that wait for a search.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        if not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("the URL must begin with sqlite: or postgresql+psycopg:")
+        return value
+
+    @model_validator(mode="after")
+    def _public_address_is_deliberate(self) -> Self:
+        if not (self.allow_unauthenticated_public or _is_loopback(self.host)):
+            raise ValueError(
+                f"{PREFIX}HOST={self.host} can be reached from other machines, and callers are not authenticated: "
+                f"listen on 127.0.0.1, or set {PREFIX}ALLOW_UNAUTHENTICATED_PUBLIC=true if something in front of the "
+                "service authenticates them"
+            )
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment; `overrides` win. Raises ConfigurationError naming each variable at fault."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors(include_url=False))
+        raise ConfigurationError(f"the configuration is not usable:\n{faults}") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each SAMEFACE_ variable that no setting reads, with the nearest name that one does."""
+    known = {variable(name) for name in Settings.model_fields}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            yield f"{name} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def markdown_table() -> str:
+    """Every setting with its default and description, as docs/configuration.md shows it."""
+    rows = [
+        f"| `{variable(name)}` | {_default_text(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
+
+
+def _describe(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"].removeprefix("Value error, ")
+    name = str(fault["loc"][0])
+    description = Settings.model_fields[name].description if name in Settings.model_fields else "no such setting"
+    # A database URL may hold a password.
+    given = "" if name == "database_url" else f"={fault['input']!s}"
+    return f"{variable(name)}{given}: {fault['msg'].removeprefix('Value error, ')}. {description}"
+
+
+def _default_text(default: Any) -> str:
+    if default is None:
+        return "unset"
+    if isinstance(default, Path):
+        return f"`{default.relative_to(REPOSITORY)}`"
+    if isinstance(default, str | int | float):
+        return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return "cores"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

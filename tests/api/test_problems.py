@@ -1,0 +1,75 @@
+"""Every error has a status, and every answer that is an error has one shape."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from app import errors
+from app.api.problems import MEDIA_TYPE, STATUS, problem, problem_of
+from app.errors import NoFace, Overloaded, SamefaceError
+
+
+def descendants(kind: type[SamefaceError]) -> Iterator[type[SamefaceError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+KINDS = [kind for kind in descendants(SamefaceError) if "code" in vars(kind)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_every_error_has_a_status(kind: type[SamefaceError]) -> None:
+    assert 400 <= STATUS[kind.code] <= 599
+
+
+def test_no_status_is_left_of_an_error_that_is_gone() -> None:
+    assert set(STATUS) == {kind.code for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_the_tree_in_the_docstring_is_the_tree(kind: type[SamefaceError]) -> None:
+    lines = [line.split() for line in (errors.__doc__ or "").splitlines()]
+    assert any(kind.__name__ in words and kind.code in words for words in lines)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_what_the_caller_can_mend_is_a_4xx_and_only_that(kind: type[SamefaceError]) -> None:
+    theirs = issubclass(kind, errors.BadInput | errors.NotFound | errors.Conflict)
+    assert (STATUS[kind.code] < 500) == theirs
+
+
+def test_a_problem_document_has_the_members_of_rfc_9457_and_the_facts() -> None:
+    response = problem_of(NoFace("no face was found", field="image1", faces_found=0))
+    assert response.status_code == 422
+    assert response.headers["content-type"] == MEDIA_TYPE
+    assert json.loads(response.body) == {
+        "type": "urn:sameface:problem:no_face",
+        "title": "No face",
+        "status": 422,
+        "detail": "no face was found",
+        "code": "no_face",
+        "field": "image1",
+        "faces_found": 0,
+        "request_id": None,
+    }
+
+
+def test_facts_cannot_displace_the_standard_members() -> None:
+    response = problem(400, "bad_request", "why", facts={"status": 200, "code": "fine"})
+    document = json.loads(response.body)
+    assert (document["status"], document["code"]) == (400, "bad_request")
+
+
+def test_facts_of_any_kind_become_json() -> None:
+    facts = {"infinite": float("inf"), "missing": float("nan"), "array": np.float32(1.5), "path": object()}
+    document = json.loads(problem(400, "bad_request", "why", facts=facts).body)
+    assert document["infinite"] is None
+    assert document["missing"] is None
+
+
+def test_what_may_succeed_later_says_when() -> None:
+    assert problem_of(Overloaded("busy")).headers["retry-after"] == "1"
+    assert "retry-after" not in problem_of(NoFace("none")).headers
