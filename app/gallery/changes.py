@@ -1,0 +1,83 @@
+"""What the database tells an index: the rows that changed after a revision, tombstones included."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from app.gallery.tables import faces, galleries, gallery_state, subjects
+
+
+class FaceChange(NamedTuple):
+    """The latest state of one row of `faces`; `vector` is None once the face is removed."""
+
+    id: int
+    revision: int
+    gallery_id: int
+    subject_key: int | None
+    subject_id: str | None
+    name: str | None
+    face_id: str
+    vector: bytes | None  # little-endian float32
+
+
+class GalleryChange(NamedTuple):
+    """A gallery that was created, or dropped with all its faces when `name` is None."""
+
+    id: int
+    revision: int
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that changed up to and with `revision`, which is never cut in two. The database is at `newest_revision`."""
+
+    revision: int
+    newest_revision: int
+    galleries: Sequence[GalleryChange] = field(default=())
+    faces: Sequence[FaceChange] = field(default=())
+
+
+_FACES = sa.select(
+    faces.c.id,
+    faces.c.revision,
+    faces.c.gallery_id,
+    faces.c.subject_key,
+    subjects.c.subject_id,
+    subjects.c.name,
+    sa.cast(faces.c.face_id, sa.String),  # many times faster than UUID objects
+    faces.c.vector,
+).join_from(faces, subjects, faces.c.subject_key == subjects.c.id, isouter=True)
+_GALLERIES = sa.select(galleries.c.id, galleries.c.revision, galleries.c.name)
+
+
+def read_revision(connection: sa.Connection) -> int:
+    """The last committed revision."""
+    return int(connection.execute(sa.select(gallery_state.c.revision)).scalar_one())
+
+
+def read_changes(connection: sa.Connection, model_id: str, after_revision: int, limit: int) -> Changes:
+    """The next `limit` or so faces of a model after a revision, in order, and the galleries that go with them.
+
+    Each statement may see a later database than the one before. Rows that moved beyond `revision` meanwhile are left
+    for the next call, which is why a face may name a gallery that is not in `galleries` yet or any more.
+    """
+    revision = newest = read_revision(connection)
+    if newest <= after_revision:
+        return Changes(newest, newest)
+    rows = _read_faces(connection, model_id, faces.c.revision.between(after_revision + 1, revision), limit)
+    if len(rows) == limit:  # perhaps in the middle of a revision
+        revision = rows[-1].revision
+        rest = sa.and_(faces.c.revision == revision, faces.c.id > rows[-1].id)
+        rows += _read_faces(connection, model_id, rest)
+    events = connection.execute(_GALLERIES.where(galleries.c.revision.between(after_revision + 1, revision)))
+    return Changes(revision, newest, [GalleryChange._make(row) for row in events], rows)
+
+
+def _read_faces(
+    connection: sa.Connection, model_id: str, condition: sa.ColumnElement[bool], limit: int | None = None
+) -> list[FaceChange]:
+    query = _FACES.where(faces.c.model_id == model_id, condition).order_by(faces.c.revision, faces.c.id).limit(limit)
+    return [FaceChange._make(row) for row in connection.execute(query)]

@@ -1,0 +1,95 @@
+"""What may be stored. Databases differ in what they refuse, so it is refused before they see it."""
+
+import json
+import re
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.errors import BadRequest, FaceNotFound
+
+MAX_SUBJECT_ID_CHARACTERS = 128
+MAX_NAME_CHARACTERS = 256
+MAX_GALLERY_NAME_CHARACTERS = 64
+
+_GALLERY_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_GALLERY_NAME_CHARACTERS - 1}}}")
+_UNFIT = {"Cc", "Cs"}  # control characters and halves of surrogate pairs
+
+
+def is_gallery_name(name: str) -> bool:
+    """Whether a gallery can have this name."""
+    return _GALLERY_NAME.fullmatch(name) is not None
+
+
+def is_subject_id(subject_id: str) -> bool:
+    """Whether a subject can have this id."""
+    return 1 <= len(subject_id) <= MAX_SUBJECT_ID_CHARACTERS and _is_text(subject_id)
+
+
+def check_gallery_name(name: str) -> str:
+    """Raises BadRequest for a name that a gallery cannot have."""
+    if is_gallery_name(name):
+        return name
+    raise BadRequest(
+        f"a gallery is named with 1 to {MAX_GALLERY_NAME_CHARACTERS} letters, digits, dots, hyphens and underscores of "
+        "ASCII, and begins with a letter or digit",
+        field="gallery",
+    )
+
+
+def check_subject_id(subject_id: str) -> str:
+    """Raises BadRequest for an id that a subject cannot have."""
+    if is_subject_id(subject_id):
+        return subject_id
+    raise BadRequest(
+        f"subject_id must have 1 to {MAX_SUBJECT_ID_CHARACTERS} characters and no control characters",
+        field="subject_id",
+        characters=len(subject_id),
+    )
+
+
+def check_name(name: str | None) -> str | None:
+    """Raises BadRequest for a display name that cannot be kept."""
+    if name is None or (len(name) <= MAX_NAME_CHARACTERS and _is_text(name)):
+        return name
+    raise BadRequest(
+        f"name must have at most {MAX_NAME_CHARACTERS} characters and no control characters",
+        field="name",
+        characters=len(name),
+    )
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping as JSON gives it back. Raises BadRequest for what JSON or UTF-8 cannot hold."""
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(f"metadata cannot be kept as JSON: {error}", field="metadata") from error
+    kept: dict[str, Any] = json.loads(text)
+    return kept
+
+
+def check_expires_at(expires_at: datetime | None) -> datetime | None:
+    """Raises BadRequest for a time without a time zone."""
+    if expires_at is None or expires_at.tzinfo is not None:
+        return expires_at
+    raise BadRequest("expires_at needs a time zone, as in 2030-01-31T12:00:00Z", field="expires_at")
+
+
+def canonical_face_id(face_id: str) -> str:
+    """The id as it is stored. Raises FaceNotFound for what cannot be one."""
+    try:
+        return str(uuid.UUID(face_id))
+    except ValueError:
+        raise FaceNotFound("there is no such face", face_id=face_id) from None
+
+
+def _is_text(text: str) -> bool:
+    return not any(unicodedata.category(character) in _UNFIT or _is_noncharacter(character) for character in text)
+
+
+def _is_noncharacter(character: str) -> bool:
+    return ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef"

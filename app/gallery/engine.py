@@ -1,0 +1,109 @@
+"""Opening the database, and the one boundary where its errors become ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from app.errors import ConfigurationError, NotReady
+
+_SQLITE_SINCE = (3, 35, 0)  # RETURNING
+_POSTGRESQL = {
+    # A network that swallows packets is noticed in seconds rather than in the kernel's quarter of an hour.
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+# How a transaction begins on SQLite: DEFERRED reads one snapshot, IMMEDIATE takes the write lock at once, so that a
+# reader never fails when it turns into a writer. PostgreSQL ignores the option.
+WRITING = {"sqlite_begin": "IMMEDIATE"}
+NO_TRANSACTION = {"sqlite_begin": None}
+
+
+def open_engine(database_url: str, *, lock_timeout_seconds: float = 5.0) -> sa.Engine:
+    """An engine for SQLite or PostgreSQL whose commits are on disk when they return.
+
+    `lock_timeout_seconds` is how long a statement waits for another's lock before it fails with NotReady. The file of
+    a SQLite database is made readable by its owner only. Raises ConfigurationError for a URL that cannot serve.
+    """
+    try:
+        url = sa.make_url(database_url)
+        backend = url.get_backend_name()
+        if backend == "sqlite":
+            return _open_sqlite(url, lock_timeout_seconds)
+        if backend == "postgresql":
+            return _open_postgresql(url, lock_timeout_seconds)
+    except (exc.ArgumentError, ImportError) as error:
+        raise ConfigurationError(f"the database URL cannot be used: {error}") from error
+    raise ConfigurationError(f"the database must be sqlite or postgresql, not {backend}")
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turns what the database cannot do now into NotReady. A wrong statement stays an error of ours.
+
+    The message names no host and no user, for callers read it; the cause does, for the log.
+    """
+    try:
+        yield
+    except (exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
+        raise
+    except exc.DBAPIError as error:
+        raise NotReady("the database cannot answer now") from error
+    except exc.TimeoutError as error:
+        raise NotReady("all connections to the database are busy") from error
+
+
+def _open_sqlite(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
+    if sqlite3.sqlite_version_info < _SQLITE_SINCE:
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed")
+    if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):
+        raise ConfigurationError("the gallery must outlive the process: give the SQLite database a plain file")
+    _create_private_file(Path(str(url.database)))
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `begin` says
+        connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout_seconds * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        if mode is not None:
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _create_private_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # its -wal and -shm files inherit the mode
+    except OSError as error:
+        raise ConfigurationError(f"the database file {path} cannot be made: {error.strerror}") from error
+
+
+def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
+    defaults = {key: value for key, value in _POSTGRESQL.items() if key not in url.query}
+    engine = sa.create_engine(url, connect_args=defaults, pool_pre_ping=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
+        # A writer that vanished in mid-transaction must not hold the revision for ever.
+        connection.execute("SET idle_in_transaction_session_timeout = 30000")
+        connection.commit()
+
+    return engine

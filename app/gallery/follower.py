@@ -1,0 +1,123 @@
+"""The thread that keeps an index in step with the database."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from app.gallery.index import GalleryIndex
+from app.gallery.store import GalleryStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerLag:
+    """How far the index is behind the database.
+
+    `database_revision` is the last one heard of. `seconds_since_success` counts from when the index was last known to
+    be up to date, and is None before the first time; `last_error` says why the last attempt failed, if it did.
+    """
+
+    applied_revision: int
+    database_revision: int
+    seconds_since_success: float | None
+    last_error: str | None
+
+
+class GalleryFollower:
+    """Applies what changed in the database to the index, on `wake` and every `interval_seconds`.
+
+    While the database is away the index serves what it has. No error ends the thread.
+    """
+
+    def __init__(self, store: GalleryStore, index: GalleryIndex, *, interval_seconds: float = 1.0) -> None:
+        self._store = store
+        self._index = index
+        self._interval_seconds = interval_seconds
+        self._woken = threading.Event()
+        self._stopping = False
+        self._progress = threading.Condition()
+        self._database_revision = 0
+        self._caught_up_at: float | None = None
+        self._last_error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="gallery-follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after what it is applying; whoever waits is told that the wait was in vain."""
+        self._stopping = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._progress:
+            self._progress.notify_all()
+
+    def wake(self) -> None:
+        """Look for changes now."""
+        self._woken.set()
+
+    def wait_for(self, revision: int, timeout_seconds: float) -> bool:
+        """Wait until searches see a revision. False when the time runs out or the follower stops first."""
+        if self._index.revision < revision:
+            self.wake()
+        with self._progress:
+            self._progress.wait_for(lambda: self._index.revision >= revision or self._stopping, timeout_seconds)
+        return self._index.revision >= revision
+
+    @property
+    def lag(self) -> FollowerLag:
+        """What readiness reports."""
+        since = self._caught_up_at
+        seconds = None if since is None else time.monotonic() - since
+        return FollowerLag(self._index.revision, self._database_revision, seconds, self._last_error)
+
+    def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            if self._stopping:
+                return
+            try:
+                self._catch_up()
+            except Exception as error:
+                self._failed(error)
+            self._woken.wait(self._interval_seconds)
+
+    def _catch_up(self) -> None:
+        caught_up = False
+        while not caught_up and not self._stopping:
+            applied = self._index.revision
+            changes = self._store.changes(applied)
+            if changes.revision < applied:
+                logger.warning(
+                    "the database went back from revision %d to %d; reading it anew", applied, changes.revision
+                )
+                changes = self._store.changes(0)
+                self._index.apply(changes, anew=True)
+            else:
+                self._index.apply(changes)
+            caught_up = changes.revision == changes.newest_revision
+            self._progressed(changes.newest_revision, caught_up)
+
+    def _progressed(self, database_revision: int, caught_up: bool) -> None:
+        if self._last_error is not None:
+            logger.info("following the database again, at revision %d", self._index.revision)
+        with self._progress:
+            self._database_revision = database_revision
+            self._last_error = None
+            if caught_up:
+                self._caught_up_at = time.monotonic()
+            self._progress.notify_all()
+
+    def _failed(self, error: Exception) -> None:
+        message = f"{type(error).__name__}: {error}"
+        if message != self._last_error:  # once, not every second
+            logger.warning(
+                "the index stays at revision %d until the database can be followed again",
+                self._index.revision,
+                exc_info=error,
+            )
+        self._last_error = message

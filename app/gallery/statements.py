@@ -1,0 +1,167 @@
+"""The SQL of the store, one statement or two a function, each inside the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.domain import Gallery, GalleryFace, Subject
+from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
+from app.gallery.checks import canonical_face_id, is_gallery_name, is_subject_id
+from app.gallery.tables import faces, galleries, gallery_state, subjects
+
+_LAST_CHARACTER = "\U0010ffff"  # no subject_id contains it
+_TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None}
+
+
+def next_revision(connection: sa.Connection) -> int:
+    """Take the next revision; every other writer waits until this transaction ends."""
+    taken = sa.update(gallery_state).values(revision=gallery_state.c.revision + 1).returning(gallery_state.c.revision)
+    return int(connection.execute(taken).scalar_one())
+
+
+def gallery_id(connection: sa.Connection, name: str) -> int:
+    """Raises GalleryNotFound."""
+    query = sa.select(galleries.c.id).where(galleries.c.name == name)
+    found = connection.execute(query).scalar_one_or_none() if is_gallery_name(name) else None
+    if found is None:
+        raise GalleryNotFound("there is no such gallery", field="gallery", gallery=name)
+    return int(found)
+
+
+def insert_gallery(connection: sa.Connection, name: str, revision: int) -> bool:
+    """Make a gallery; False where it exists."""
+    if connection.execute(sa.select(galleries.c.id).where(galleries.c.name == name)).first():
+        return False
+    connection.execute(sa.insert(galleries).values(name=name, revision=revision, created_at=datetime.now(UTC)))
+    return True
+
+
+def delete_gallery(connection: sa.Connection, gallery: int, revision: int) -> tuple[int, int]:
+    """Delete all rows of a gallery but its own, which becomes a tombstone; how many subjects and faces there were."""
+    live = sa.select(sa.func.count(faces.c.face_id.distinct())).where(
+        faces.c.gallery_id == gallery, faces.c.subject_key.is_not(None)
+    )
+    erased_faces = int(connection.execute(live).scalar_one())
+    connection.execute(sa.delete(faces).where(faces.c.gallery_id == gallery))
+    erased_subjects = connection.execute(sa.delete(subjects).where(subjects.c.gallery_id == gallery)).rowcount
+    connection.execute(sa.update(galleries).where(galleries.c.id == gallery).values(name=None, revision=revision))
+    return erased_subjects, erased_faces
+
+
+def find_subject(connection: sa.Connection, gallery: int, subject_id: str) -> sa.Row[Any] | None:
+    """The row of `subjects`, or None."""
+    if not is_subject_id(subject_id):
+        return None
+    query = sa.select(subjects).where(subjects.c.gallery_id == gallery, subjects.c.subject_id == subject_id)
+    return connection.execute(query).one_or_none()
+
+
+def subject(connection: sa.Connection, gallery: int, subject_id: str) -> sa.Row[Any]:
+    """The row of `subjects`. Raises SubjectNotFound."""
+    row = find_subject(connection, gallery, subject_id)
+    if row is None:
+        raise SubjectNotFound("there is no such subject in this gallery", field="subject_id", subject_id=subject_id)
+    return row
+
+
+def insert_subject(connection: sa.Connection, gallery: int, subject_id: str, values: Mapping[str, Any]) -> int:
+    """Make a subject and return its key."""
+    now = datetime.now(UTC)
+    row = {"gallery_id": gallery, "subject_id": subject_id, "metadata": {}, "created_at": now, "updated_at": now}
+    made = connection.execute(sa.insert(subjects).values(row | dict(values)).returning(subjects.c.id))
+    return int(made.scalar_one())
+
+
+def update_subject(connection: sa.Connection, row: sa.Row[Any], values: Mapping[str, Any], revision: int) -> None:
+    """Change a subject; a new name is a change of all its faces, for that is where an index reads it."""
+    changed = sa.update(subjects).where(subjects.c.id == row.id)
+    connection.execute(changed.values({**values, "updated_at": datetime.now(UTC)}))
+    if "name" in values:
+        connection.execute(sa.update(faces).where(faces.c.subject_key == row.id).values(revision=revision))
+
+
+def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
+    """Delete a subject and turn its faces into tombstones; how many there were."""
+    own = faces.c.subject_key == key
+    count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
+    connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    connection.execute(sa.delete(subjects).where(subjects.c.id == key))
+    return count
+
+
+def face_ids_by_content(connection: sa.Connection, key: int, model_id: str) -> dict[str, str]:
+    """The content_sha256 and face_id of each of a subject's faces."""
+    query = sa.select(faces.c.content_sha256, faces.c.face_id)
+    rows = connection.execute(query.where(faces.c.subject_key == key, faces.c.model_id == model_id))
+    return {row.content_sha256: row.face_id for row in rows}
+
+
+def insert_faces(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows of `faces`."""
+    if rows:
+        connection.execute(sa.insert(faces), [{**row, "created_at": datetime.now(UTC)} for row in rows])
+
+
+def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: int) -> None:
+    """Turn a face into a tombstone. Raises FaceNotFound."""
+    own = sa.and_(
+        faces.c.gallery_id == gallery,
+        faces.c.face_id == canonical_face_id(face_id),
+        faces.c.subject_key.is_not(None),
+    )
+    key = connection.execute(sa.select(faces.c.subject_key).where(own)).scalars().first()
+    if key is None:
+        raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
+    connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))
+
+
+def list_galleries(connection: sa.Connection, model_id: str) -> list[Gallery]:
+    """All galleries by name."""
+    people = sa.select(sa.func.count()).where(subjects.c.gallery_id == galleries.c.id).scalar_subquery()
+    own = sa.and_(faces.c.gallery_id == galleries.c.id, faces.c.model_id == model_id, faces.c.subject_key.is_not(None))
+    count = sa.select(sa.func.count()).where(own).scalar_subquery()
+    query = sa.select(galleries.c.name, galleries.c.created_at, people, count).where(galleries.c.name.is_not(None))
+    return [Gallery(*row) for row in connection.execute(query.order_by(galleries.c.name))]
+
+
+def list_subjects(
+    connection: sa.Connection, gallery: str, model_id: str, condition: sa.ColumnElement[bool], limit: int
+) -> list[Subject]:
+    """Subjects of a gallery that meet a condition, by subject_id."""
+    count = sa.select(sa.func.count()).where(faces.c.subject_key == subjects.c.id, faces.c.model_id == model_id)
+    query = (
+        sa.select(subjects, count.scalar_subquery().label("faces"))
+        .where(subjects.c.gallery_id == gallery_id(connection, gallery), condition)
+        .order_by(subjects.c.subject_id)
+        .limit(limit)
+    )
+    return [
+        Subject(
+            subject_id=row.subject_id,
+            gallery=gallery,
+            name=row.name,
+            metadata=row.metadata,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            faces=row.faces,
+            expires_at=row.expires_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def begins_with(prefix: str) -> sa.ColumnElement[bool]:
+    """Subjects whose id begins with `prefix`, as a range that an index can answer."""
+    return subjects.c.subject_id.between(prefix, prefix + _LAST_CHARACTER)
+
+
+def list_faces(connection: sa.Connection, key: int, model_id: str) -> list[GalleryFace]:
+    """A subject's faces, oldest first."""
+    query = sa.select(faces.c.face_id, faces.c.created_at)
+    rows = connection.execute(
+        query.where(faces.c.subject_key == key, faces.c.model_id == model_id).order_by(faces.c.id)
+    )
+    return [GalleryFace(*row) for row in rows]

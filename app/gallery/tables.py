@@ -1,0 +1,103 @@
+"""The tables of the gallery. The log is the table: each row of `galleries` and `faces` carries its last revision.
+
+A revision comes from the one row of `gallery_state`, taken by the first statement of every write transaction. Its row
+lock is held until commit, so revisions become visible in order and without gaps, which a sequence does not promise.
+
+A removed face stays as a tombstone: identifiers and a revision, nothing of the person. A dropped gallery stays as one
+too, which stands for all its faces; their rows are deleted.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+DEFAULT_GALLERY = "default"
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC; SQLite forgets time zones, so they are put back."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
+
+
+# SQLite makes only INTEGER a row id.
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _identifier(length: int) -> sa.String:
+    # Ordered by code point on both databases, so that pages, prefixes and indexes agree.
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+gallery_state = sa.Table(
+    "gallery_state",
+    metadata,
+    sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+
+galleries = sa.Table(
+    "galleries",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("name", _identifier(64), unique=True),  # NULL once dropped
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # never gives a number twice
+)
+
+subjects = sa.Table(
+    "subjects",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("gallery_id", _Key, sa.ForeignKey("galleries.id"), nullable=False),
+    sa.Column("subject_id", _identifier(128), nullable=False),
+    sa.Column("name", sa.String(256)),
+    sa.Column("metadata", sa.JSON, nullable=False),
+    sa.Column("expires_at", UtcDateTime, index=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("gallery_id", "subject_id"),
+    sqlite_autoincrement=True,
+)
+
+faces = sa.Table(
+    "faces",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("face_id", sa.Uuid(as_uuid=False), nullable=False),
+    sa.Column("model_id", sa.String(128), nullable=False),
+    sa.Column("gallery_id", _Key, sa.ForeignKey("galleries.id"), nullable=False, index=True),
+    sa.Column("subject_key", _Key, sa.ForeignKey("subjects.id"), index=True),
+    sa.Column("vector", sa.LargeBinary),  # little-endian float32, one after the other
+    sa.Column("content_sha256", sa.String(64)),  # of the uploaded file, in hexadecimal
+    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("face_id", "model_id"),
+    sa.CheckConstraint(
+        "(vector IS NULL) = (subject_key IS NULL) AND (content_sha256 IS NULL) = (subject_key IS NULL)",
+        name="tombstone_is_blank",
+    ),
+    sqlite_autoincrement=True,
+)
