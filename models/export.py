@@ -8,6 +8,7 @@ model card into the file's metadata.
 
 import argparse
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,8 +72,12 @@ def write_card(path: Path, card: ModelCard) -> None:
 
 def code_commit() -> str:
     """The commit of this checkout, or "unknown" outside one."""
-    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (fixed arguments)
+    return found.stdout.strip() or "unknown"
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
     python -m models.manifest --out manifest.tsv [--exclude overlap.tsv] NAME=FOLDER ...
 
-NAME is a layout this module knows (celeba, celeba-validation, fiw, pins, vgg2, utk, aaf) or any other word, which means one folder
-per person. An empty identity means unlabelled. `--exclude` lists `set<TAB>identity or file` to leave out, for
-people who also appear in an evaluation set.
+NAME is a layout this module knows (celeba, celeba-validation, fiw, pins, vgg2, utk, aaf) or any other word, which
+means one folder per person. An empty identity means unlabelled. `--exclude` lists `set<TAB>identity or file` to
+leave out, for people who also appear in an evaluation set.
 """
 
 import argparse

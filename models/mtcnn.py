@@ -17,21 +17,32 @@ from torch import Tensor, nn
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+class PReLU(nn.PReLU):
+    """PReLU in elementary operations: bit for bit the same, and the whole network runs in half the time.
+
+    ONNX Runtime's own PRelu operator is slow: it took two thirds of all three networks.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = self.weight.view(-1, *[1] * (x.ndim - 2))
+        return x.clamp(min=0) + slope * x.clamp(max=0)
+
+
 class PNet(nn.Module):
     """Proposal network: fully convolutional, 12 px window, stride 2."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.prelu1 = nn.Conv2d(3, 10, 3), nn.PReLU(10)
+        self.conv1, self.prelu1 = nn.Conv2d(3, 10, 3), PReLU(10)
         self.pool1 = nn.MaxPool2d(2, 2, ceil_mode=True)
-        self.conv2, self.prelu2 = nn.Conv2d(10, 16, 3), nn.PReLU(16)
-        self.conv3, self.prelu3 = nn.Conv2d(16, 32, 3), nn.PReLU(32)
+        self.conv2, self.prelu2 = nn.Conv2d(10, 16, 3), PReLU(16)
+        self.conv3, self.prelu3 = nn.Conv2d(16, 32, 3), PReLU(32)
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.pool1(self.prelu1(self.conv1(x)))
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
-        return self.conv4_2(x), self.conv4_1(x).softmax(1)
+        return self.conv4_2(x), _logit(self.conv4_1(x))
 
 
 class RNet(nn.Module):
@@ -39,12 +50,12 @@ class RNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.prelu1 = nn.Conv2d(3, 28, 3), nn.PReLU(28)
+        self.conv1, self.prelu1 = nn.Conv2d(3, 28, 3), PReLU(28)
         self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv2, self.prelu2 = nn.Conv2d(28, 48, 3), nn.PReLU(48)
+        self.conv2, self.prelu2 = nn.Conv2d(28, 48, 3), PReLU(48)
         self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv3, self.prelu3 = nn.Conv2d(48, 64, 2), nn.PReLU(64)
-        self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
+        self.conv3, self.prelu3 = nn.Conv2d(48, 64, 2), PReLU(64)
+        self.dense4, self.prelu4 = nn.Linear(576, 128), PReLU(128)
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -53,7 +64,7 @@ class RNet(nn.Module):
         x = self.prelu3(self.conv3(x))
         # The Caffe original flattens column by column.
         x = self.prelu4(self.dense4(x.permute(0, 3, 2, 1).flatten(1)))
-        return self.dense5_2(x), self.dense5_1(x).softmax(1)
+        return self.dense5_2(x), _logit(self.dense5_1(x))
 
 
 class ONet(nn.Module):
@@ -61,14 +72,14 @@ class ONet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.prelu1 = nn.Conv2d(3, 32, 3), nn.PReLU(32)
+        self.conv1, self.prelu1 = nn.Conv2d(3, 32, 3), PReLU(32)
         self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv2, self.prelu2 = nn.Conv2d(32, 64, 3), nn.PReLU(64)
+        self.conv2, self.prelu2 = nn.Conv2d(32, 64, 3), PReLU(64)
         self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv3, self.prelu3 = nn.Conv2d(64, 64, 3), nn.PReLU(64)
+        self.conv3, self.prelu3 = nn.Conv2d(64, 64, 3), PReLU(64)
         self.pool3 = nn.MaxPool2d(2, 2, ceil_mode=True)
-        self.conv4, self.prelu4 = nn.Conv2d(64, 128, 2), nn.PReLU(128)
-        self.dense5, self.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
+        self.conv4, self.prelu4 = nn.Conv2d(64, 128, 2), PReLU(128)
+        self.dense5, self.prelu5 = nn.Linear(1152, 256), PReLU(256)
         self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -77,13 +88,22 @@ class ONet(nn.Module):
         x = self.pool3(self.prelu3(self.conv3(x)))
         x = self.prelu4(self.conv4(x))
         x = self.prelu5(self.dense5(x.permute(0, 3, 2, 1).flatten(1)))
-        return self.dense6_2(x), self.dense6_3(x), self.dense6_1(x).softmax(1)
+        return self.dense6_2(x), self.dense6_3(x), _logit(self.dense6_1(x))
+
+
+def _logit(scores: Tensor) -> Tensor:
+    """Face against background, (n, 1, ...): its logistic function is the probability.
+
+    The probability itself is not exported: near one, runtimes round it differently, and the order of the best
+    windows with it.
+    """
+    return scores[:, 1:] - scores[:, :1]
 
 
 NETWORKS: dict[str, tuple[type[nn.Module], int, list[str]]] = {
-    "pnet": (PNet, 64, ["offsets", "probability"]),
-    "rnet": (RNet, 24, ["offsets", "probability"]),
-    "onet": (ONet, 48, ["offsets", "landmarks", "probability"]),
+    "pnet": (PNet, 64, ["offsets", "logit"]),
+    "rnet": (RNet, 24, ["offsets", "logit"]),
+    "onet": (ONet, 48, ["offsets", "landmarks", "logit"]),
 }
 
 
@@ -113,7 +133,7 @@ def export(name: str, data: Path, out: Path) -> Path:
         str(path),
         input_names=["image"],
         output_names=outputs,
-        dynamic_axes={"image": axes} | {output: axes for output in outputs},
+        dynamic_axes={"image": axes} | dict.fromkeys(outputs, axes),
         dynamo=False,
         opset_version=17,
     )

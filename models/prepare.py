@@ -64,7 +64,7 @@ def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
     array = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8)
     unfinished = part_path(recipe.out, number, "tmp.npy")
     np.save(unfinished, array)
-    os.replace(unfinished, part_path(recipe.out, number, "npy"))
+    unfinished.replace(part_path(recipe.out, number, "npy"))
     return len(photos)
 
 

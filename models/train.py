@@ -47,6 +47,7 @@ class Options:
     report_steps: int = 50
     checkpoint_minutes: float = 5.0
     resume: bool = False
+    start_from: Path | None = None  # weights of an earlier checkpoint, with a fresh schedule
 
 
 def main() -> None:
@@ -63,8 +64,10 @@ def main() -> None:
 
     # network and optimiser
     network = build(options.network, options.embedding_size).to(device, memory_format=torch.channels_last)
-    optimisers = make_optimisers(network, options)
-    start = resume(options, network, optimisers) if options.resume else 0
+    optimiser = make_optimiser(network, options)
+    if options.start_from:
+        network.load_state_dict(torch.load(options.start_from, weights_only=True)["network"])
+    start = resume(options, network, optimiser) if options.resume else 0
     feed = batches(crops, indices(crops, options, start), options.side, options.seed + start)
 
     # loop
@@ -74,9 +77,9 @@ def main() -> None:
     bar = tqdm(range(start, steps), initial=start, total=steps, unit="step", mininterval=10)
     network.train()
     for step in bar:
-        set_learning_rate(optimisers, options, step / steps)
+        set_learning_rate(optimiser, options, step / steps)
         batch = resized(next(feed), side_at(options, step / steps))
-        losses = train_step(network, optimisers, batch, options, device)
+        losses = train_step(network, optimiser, batch, options, device)
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value / options.report_steps
         if (step + 1) % options.report_steps == 0:
@@ -85,9 +88,9 @@ def main() -> None:
             log.flush()
             sums = {}
         if time.monotonic() - saved > 60 * options.checkpoint_minutes:
-            save(options, network, optimisers, step + 1)
+            save(options, network, optimiser, step + 1)
             saved = time.monotonic()
-    save(options, network, optimisers, steps)
+    save(options, network, optimiser, steps)
 
 
 def side_at(options: Options, progress: float) -> int:
@@ -106,7 +109,7 @@ def resized(batch: Batch, side: int) -> Batch:
 
 def train_step(
     network: nn.Module,
-    optimisers: list[torch.optim.Optimizer],
+    optimiser: torch.optim.Optimizer,
     batch: Batch,
     options: Options,
     device: torch.device,
@@ -116,11 +119,9 @@ def train_step(
     with torch.autocast(device.type, dtype=torch.bfloat16):
         embeddings = network(batch.images)
     parts = loss_parts(embeddings, batch, options)
-    for optimiser in optimisers:
-        optimiser.zero_grad(set_to_none=True)
+    optimiser.zero_grad(set_to_none=True)
     torch.stack([weight * value for weight, value in parts.values()]).sum().backward()
-    for optimiser in optimisers:
-        optimiser.step()
+    optimiser.step()
     return {name: value.item() for name, (_, value) in parts.items()}
 
 
@@ -149,43 +150,37 @@ def indices(crops: Crops, options: Options, start: int):  # type: ignore[no-unty
     return stream
 
 
-def make_optimisers(network: nn.Module, options: Options) -> list[torch.optim.Optimizer]:
-    """Matrices (convolutions, linear layers) get the chosen method and weight decay, norms get neither decay."""
+def make_optimiser(network: nn.Module, options: Options) -> torch.optim.Optimizer:
+    """The chosen method, with weight decay on convolutions and linear layers and none on norms."""
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim == 1]
     groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     rate = options.learning_rate
     if options.optimiser == "sgd":
-        return [torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)]
+        return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
     if options.optimiser == "adagrad":
-        return [torch.optim.Adagrad(groups, lr=rate)]
+        return torch.optim.Adagrad(groups, lr=rate)
     if options.optimiser == "adamw":
-        return [torch.optim.AdamW(groups, lr=rate)]
-    if options.optimiser == "muon":
-        muon = torch.optim.Muon(
-            matrices, lr=rate, weight_decay=options.weight_decay, adjust_lr_fn="match_rms_adamw", nesterov=True
-        )
-        return [muon, torch.optim.AdamW(vectors, lr=rate, weight_decay=0.0)]
-    raise ValueError(f"optimiser {options.optimiser!r} is not one of sgd, adagrad, adamw, muon")
+        return torch.optim.AdamW(groups, lr=rate)
+    raise ValueError(f"optimiser {options.optimiser!r} is not one of sgd, adagrad, adamw")
 
 
-def set_learning_rate(optimisers: list[torch.optim.Optimizer], options: Options, progress: float) -> None:
+def set_learning_rate(optimiser: torch.optim.Optimizer, options: Options, progress: float) -> None:
     """Linear warm-up, then half a cosine down to zero; `progress` is 0 to 1."""
     if progress < options.warmup:
         factor = progress / options.warmup
     else:
         angle = torch.pi * (progress - options.warmup) / (1 - options.warmup)
         factor = 0.5 * (1 + float(torch.cos(torch.tensor(angle))))
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * factor
+    for group in optimiser.param_groups:
+        group["lr"] = options.learning_rate * factor
 
 
-def save(options: Options, network: nn.Module, optimisers: list[torch.optim.Optimizer], step: int) -> None:
+def save(options: Options, network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
     """Write last.pt whole or not at all."""
     state = {
         "network": network.state_dict(),
-        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+        "optimiser": optimiser.state_dict(),
         "step": step,
         "options": {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
         "random": torch.get_rng_state(),
@@ -195,12 +190,11 @@ def save(options: Options, network: nn.Module, optimisers: list[torch.optim.Opti
     unfinished.replace(options.out / "last.pt")
 
 
-def resume(options: Options, network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
+def resume(options: Options, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     """Load last.pt; returns the step to go on from."""
     state = torch.load(options.out / "last.pt", weights_only=True)
     network.load_state_dict(state["network"])
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
+    optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
     return int(state["step"])
 
@@ -216,7 +210,6 @@ def parse() -> Options:
             kind = Path if "Path" in str(field.type) else field.type
             required = field.name == "out"
             parser.add_argument(flag, type=kind, required=required, default=None if required else field.default)
-    parser.set_defaults(network="nn2")
     options = parser.parse_args()
     if options.network not in NETWORKS:
         parser.error(f"--network must be one of {', '.join(NETWORKS)}")

@@ -23,16 +23,14 @@ class AreaTable:
         table = np.zeros((self.height + 1, self.width + 1, channels), dtype=np.uint32)
         np.cumsum(pixels, axis=0, dtype=np.uint32, out=table[1:, 1:])
         np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
-        self._table = table
+        self._table = table.reshape(-1, channels)
 
     def resize(self, height: int, width: int) -> NDArray[np.float32]:
         """The whole photograph as float32 (height, width, channels), 0 to 255."""
         top, bottom = _bins(np.array([0]), np.array([self.height]), height)
         left, right = _bins(np.array([0]), np.array([self.width]), width)
-        rows_top, rows_bottom = self._table[top[0]], self._table[bottom[0]]
-        strip = rows_bottom - rows_top
-        sums = strip[:, right[0]] - strip[:, left[0]]
-        return _mean(sums, (bottom - top)[0][:, None] * (right - left)[0][None, :])
+        level: NDArray[np.float32] = self._means(left, top, right, bottom)[0]
+        return level
 
     def crops(self, boxes: NDArray[np.int64], size: int) -> NDArray[np.float32]:
         """Rectangles as float32 (n, size, size, channels).
@@ -41,22 +39,27 @@ class AreaTable:
         """
         left, right = _bins(boxes[:, 0], boxes[:, 2], size)
         top, bottom = _bins(boxes[:, 1], boxes[:, 3], size)
-        rows_top, rows_bottom = top[:, :, None], bottom[:, :, None]
+        return self._means(left, top, right, bottom)
+
+    def _means(
+        self, left: NDArray[np.int64], top: NDArray[np.int64], right: NDArray[np.int64], bottom: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Means of all bins: edges int64 (n, columns) and (n, rows) to float32 (n, rows, columns, channels)."""
+        stride = self.width + 1
+        rows_top, rows_bottom = top[:, :, None] * stride, bottom[:, :, None] * stride
         columns_left, columns_right = left[:, None, :], right[:, None, :]
-        table = self._table
-        sums = table[rows_bottom, columns_right] - table[rows_bottom, columns_left]
-        sums -= table[rows_top, columns_right] - table[rows_top, columns_left]
-        return _mean(sums, (bottom - top)[:, :, None] * (right - left)[:, None, :])
+        # `take` from a flat table is three times as fast as the same thing by fancy indexing.
+        sums = self._table.take(rows_bottom + columns_right, axis=0)
+        sums -= self._table.take(rows_bottom + columns_left, axis=0)
+        sums -= self._table.take(rows_top + columns_right, axis=0)
+        sums += self._table.take(rows_top + columns_left, axis=0)
+        area_px = (bottom - top)[:, :, None] * (right - left)[:, None, :]
+        mean: NDArray[np.float32] = sums.astype(np.float32)
+        mean /= area_px[..., None].astype(np.float32)
+        return mean
 
 
-def _mean(sums: NDArray[np.uint32], area_px: NDArray[np.int64]) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = sums.astype(np.float32) / area_px[..., None].astype(np.float32)
-    return mean
-
-
-def _bins(
-    start: NDArray[np.int64], end: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _bins(start: NDArray[np.int64], end: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and one-past-last source index of each of `count` bins, int64 (n, count) each."""
     length = (end - start)[:, None]
     index = np.arange(count, dtype=np.int64)[None, :]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.domain import Box, DetectedFace
@@ -22,6 +23,7 @@ Ints = NDArray[np.int64]
 _PNET_WINDOW_PX = 12
 _PNET_STRIDE_PX = 2
 _PYRAMID_FACTOR = 0.709
+_WINDOWS_PER_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class FaceDetector:
 
     def _propose_at(self, table: AreaTable, scale: float) -> Floats:
         level = table.resize(int(table.height * scale + 1), int(table.width * scale + 1))
-        offsets, probability = self._pnet.run(None, {"image": _network_input(level[None])})
-        score = cast(Floats, probability)[0, 1]
+        offsets, logit = self._pnet.run(None, {"image": _network_input(level[None])})
+        score = _probability(logit)[0, 0]
         rows, columns = np.nonzero(score >= self.options.thresholds[0])
         corner = np.stack([columns, rows], axis=1) * _PNET_STRIDE_PX
         # float32 throughout: the reference divides in float32 before it floors.
@@ -102,19 +104,17 @@ class FaceDetector:
         boxes, windows = _windows(table, boxes)
         if len(boxes) == 0:
             return boxes
-        offsets, probability = self._rnet.run(None, {"image": _network_input(table.crops(windows, 24))})
-        boxes, kept = _passed(boxes, cast(Floats, probability)[:, 1], self.options.thresholds[1])
-        offsets = cast(Floats, offsets)[kept]
+        offsets, logit = _looked_at(self._rnet, table, windows, 24)
+        boxes, kept = _passed(boxes, _probability(logit)[:, 0], self.options.thresholds[1])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
-        return _squared(_regressed(boxes[pick], offsets[pick]))
+        return _squared(_regressed(boxes[pick], offsets[kept][pick]))
 
     def _decide(self, table: AreaTable, boxes: Floats) -> tuple[Floats, Floats]:
         boxes, windows = _windows(table, boxes)
         if len(boxes) == 0:
             return boxes, np.zeros((0, 5, 2), np.float32)
-        outputs = self._onet.run(None, {"image": _network_input(table.crops(windows, 48))})
-        offsets, points, probability = (cast(Floats, output) for output in outputs)
-        boxes, kept = _passed(boxes, probability[:, 1], self.options.thresholds[2])
+        offsets, points, logit = _looked_at(self._onet, table, windows, 48)
+        boxes, kept = _passed(boxes, _probability(logit)[:, 0], self.options.thresholds[2])
         landmarks = _landmarks(boxes, points[kept])
         boxes = _regressed(boxes, offsets[kept])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of_smaller=True, pixel=1.0)
@@ -130,16 +130,33 @@ def non_maximum(
     coordinates name pixels rather than edges (the original Matlab code's last stage).
     """
     area = (boxes[:, 2] - boxes[:, 0] + pixel) * (boxes[:, 3] - boxes[:, 1] + pixel)
-    order = np.argsort(-scores, kind="stable")
+    # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
+    order = np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
     keep = []
     while order.size:
         best, rest = order[0], order[1:]
         keep.append(best)
         edge = np.minimum(boxes[best, 2:4], boxes[rest, 2:4]) - np.maximum(boxes[best, :2], boxes[rest, :2])
-        shared = np.prod(np.maximum(edge + np.float32(pixel), 0), axis=1)
+        edge = np.maximum(edge + np.float32(pixel), 0)
+        shared = edge[:, 0] * edge[:, 1]
         whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
         order = rest[shared <= threshold * whole]
     return np.array(keep, dtype=np.int64)
+
+
+def _looked_at(session: ort.InferenceSession, table: AreaTable, windows: Ints, side: int) -> list[Floats]:
+    """A network's outputs for all windows, resized to its `side`; in batches, because a crowd has thousands."""
+    outputs = []
+    for start in range(0, len(windows), _WINDOWS_PER_BATCH):
+        crops = table.crops(windows[start : start + _WINDOWS_PER_BATCH], side)
+        outputs.append(session.run(None, {"image": _network_input(crops)}))
+    return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+def _probability(logit: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # exp of a large number is infinite, and the probability rightly 0
+        probability: Floats = np.float32(1.0) / (np.float32(1.0) + np.exp(-logit))
+    return probability
 
 
 def _network_input(windows: Floats) -> Floats:

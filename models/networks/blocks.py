@@ -1,27 +1,20 @@
 """Layers that the networks share. Tensors are (n, channels, height, width), channels last in memory."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
 class ConvNorm(nn.Module):
-    """Convolution, batch norm, ReLU. The weight is kept as a matrix (out, in * k * k).
-
-    As a matrix it can be optimised by methods that work on matrices (Muon); the arithmetic is that of Conv2d.
-    """
+    """Convolution without bias, batch norm, ReLU; the map keeps its size unless `stride` reduces it."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
-        self.shape = (outputs, inputs, kernel, kernel)
-        self.stride, self.padding = stride, kernel // 2
-        self.weight = nn.Parameter(torch.empty(outputs, inputs * kernel * kernel))
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
-        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.conv2d(x, self.weight.view(self.shape), stride=self.stride, padding=self.padding)
-        return functional.relu(self.norm(x), inplace=True)
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class L2Pool(nn.Module):
