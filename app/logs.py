@@ -10,6 +10,9 @@ from typing import Any
 # Set for the duration of a request by app.api.context.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+# These tell at every start which of their parts they load.
+_CHATTY = ("faiss.loader", "alembic.runtime.plugins")
+
 _TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -38,3 +41,5 @@ def configure_logging(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

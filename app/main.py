@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan(settings),
         docs_url=None,  # FastAPI's page loads its scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.include_router(routes.router)
     app.include_router(health.router)
@@ -70,7 +71,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     with ExitStack() as opened:
         pipeline = open_pipeline(
             settings.weights_dir,
-            model=settings.model,
+            model=f"{settings.model}.onnx",
             device=Device(settings.device),
             detector_threads=settings.detector_threads,
             embedder_threads=settings.embedder_threads,

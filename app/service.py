@@ -168,6 +168,10 @@ class FaceService:
         rows = enrolment.enrolled_images(outcomes, subject)
         return Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
 
+    async def revision(self) -> int:
+        """The last revision that the database committed; raises NotReady where it does not answer."""
+        return await self._in_database(self.store.revision)
+
     async def _face(self, image: bytes, choice: FaceChoice, field: str) -> EmbeddedFace:
         with _naming(field):
             return await self.pipeline.embed(image, choice, field=field)

@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     weights_dir: Path = Field(
         REPOSITORY / "models" / "weights", description="Folder of the ONNX files; by default the repository's own."
     )
-    model: str = Field("sameface", min_length=1, description="Name of the embedding model, without `.onnx`.")
+    model: str = Field(
+        "facenet-nn2-128", min_length=1, description="Name of the embedding model's file, without `.onnx`."
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run; `cuda` needs the `gpu` extra.")
     image_workers: int = Field(
         default_factory=_available_cores,

@@ -3,6 +3,7 @@
 Photographs stay in memory: a form's files are never spooled to disk.
 """
 
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -55,20 +56,34 @@ async def _read_form(request: Request, options: dict[bytes, bytes]) -> dict[str,
     # Python's codecs include some that take quadratic time, and no client needs another.
     if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
         raise BadRequest("the form's charset must be utf-8", field="Content-Type")
-    parser = _MemoryParser(
-        request.headers, request.stream(), max_files=_MAX_FORM_PARTS, max_fields=_MAX_FORM_PARTS, max_part_size=2**62
-    )
     try:
-        form = await parser.parse()
+        form = await _MemoryParser(request).parse()
     except MultiPartException as error:
         raise BadRequest(f"the form is malformed: {error.message}") from None
-    given: dict[str, Any] = {}
-    for name, value in form.multi_items():
-        content = await value.read() if isinstance(value, UploadFile) else value
-        given.setdefault(name, []).append(content)
+    given: dict[str, list[Any]] = {}
+    try:
+        for name, value in form.multi_items():
+            given.setdefault(name, []).append(await value.read() if isinstance(value, UploadFile) else value)
+    finally:
+        await form.close()
     return {name: values[0] if len(values) == 1 else values for name, values in given.items()}
 
 
 class _MemoryParser(MultiPartParser):
     # The size of the whole body is bounded before it gets here; see app.api.limits.
     spool_max_size = 2**62
+
+    def __init__(self, request: Request) -> None:
+        limits = {"max_files": _MAX_FORM_PARTS, "max_fields": _MAX_FORM_PARTS, "max_part_size": self.spool_max_size}
+        super().__init__(request.headers, self._to_the_end(request), **limits)
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _to_the_end(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """The body; one that stops before its last boundary is no form, and half a photograph no photograph."""
+        async for chunk in request.stream():
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("it ends before its last boundary")

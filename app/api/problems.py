@@ -36,7 +36,8 @@ STATUS: dict[str, int] = {
 }
 
 # What the framework itself answers, as codes.
-_CODE_OF_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_format"}
+_CODE_OF_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
+_DETAIL_OF_STATUS = {404: "there is nothing at this path", 405: "this path does not take this method"}
 
 _RETRY_AFTER_SECONDS = "1"
 
@@ -101,7 +102,8 @@ async def _answer_sameface_error(request: Request, error: Exception) -> Response
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _CODE_OF_STATUS.get(error.status_code, "http_error")
-    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+    detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
+    return problem(error.status_code, code, detail, headers=error.headers)
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:

@@ -103,8 +103,10 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
     response_model=EnrollResponse,
     summary="Store photographs of a subject",
     openapi_extra=_body(EnrollFields),
-    responses={200: {"model": EnrollResponse, "description": "Every face was stored already"}}
-    | _problems("no_face", "several_faces", "low_quality", "duplicate_identity"),
+    responses={
+        **_problems("no_face", "several_faces", "low_quality", "duplicate_identity"),
+        200: {"model": EnrollResponse, "description": "Every face was stored already"},
+    },
 )
 async def enroll(request: Request, response: Response, service: Service) -> EnrollResponse:
     fields = await read_fields(request, EnrollFields)

@@ -1,0 +1,71 @@
+"""Whether the service can do its work now: the model, the index and the database, each looked at and not assumed."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from app.service import FaceService
+
+_DATABASE_PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what is wrong where `ok` is false, and facts either way."""
+
+    ok: bool
+    detail: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Status(StrEnum):
+    """Without the model nothing can be answered; without the database, identification and verification still can."""
+
+    READY = "ready"
+    DEGRADED = "degraded"
+    NOT_READY = "not_ready"
+
+    @classmethod
+    def of(cls, checks: Mapping[str, Check]) -> "Status":
+        if not checks["model"].ok:
+            return cls.NOT_READY
+        return cls.READY if all(check.ok for check in checks.values()) else cls.DEGRADED
+
+
+async def check_service(service: FaceService) -> dict[str, Check]:
+    """`model`, `index` and `database`."""
+    model, database = await asyncio.gather(_check_model(service), _check_database(service))
+    return {"model": model, "index": _check_index(service), "database": database}
+
+
+async def _check_model(service: FaceService) -> Check:
+    """The last batch tells; where it failed, the model is run now."""
+    facts = {"id": service.card.id, "waiting": service.pipeline.depth}
+    if not service.pipeline.healthy:
+        try:
+            await service.pipeline.probe()
+        except Exception as error:
+            return Check(False, f"the embedding model fails: {type(error).__name__}", facts)
+    return Check(True, facts=facts)
+
+
+def _check_index(service: FaceService) -> Check:
+    lag = service.follower.lag
+    limit = service.settings.max_index_lag_seconds
+    seconds = lag.seconds_since_success
+    facts = {"revision": lag.applied_revision, "seconds_since_success": None if seconds is None else round(seconds, 1)}
+    if seconds is None or seconds > limit:
+        return Check(False, f"not in step with the database within {limit:g} s: {lag.last_error}", facts)
+    return Check(True, facts=facts)
+
+
+async def _check_database(service: FaceService) -> Check:
+    try:
+        async with asyncio.timeout(_DATABASE_PATIENCE_SECONDS):
+            return Check(True, facts={"revision": await service.revision()})
+    except TimeoutError:
+        return Check(False, f"the database did not answer within {_DATABASE_PATIENCE_SECONDS:g} s")
+    except Exception as error:
+        return Check(False, f"the database fails: {type(error).__name__}")
