@@ -124,7 +124,8 @@ def main() -> None:
     parser.add_argument("lfw", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--pairs", default="pairs.txt")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="the report as JSON")
+    parser.add_argument("--plot", type=Path, help="ROC and distances as a picture")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     pairs = read_pairs(options.lfw / options.pairs)
@@ -135,6 +136,10 @@ def main() -> None:
     result = {"list": options.pairs, "model": embedder.card.id, **report(pairs, squared_l2, len(crops))}
     result["seconds"] = round(time.perf_counter() - started, 1)
     print(json.dumps(result, indent=2))
+    if options.plot:
+        from models.plot import pairs as plot_pairs
+
+        plot_pairs(squared_l2, pairs.same, f"LFW {options.pairs}", options.plot)
     if options.out:
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -33,7 +33,7 @@ class Options:
     network: str = "nn2"
     embedding_size: int = 128  # a teacher's own size where there is one
     side: int = 112  # input side in pixels
-    growing: bool = False  # begin at 5/7 of the side, go on at 6/7 and end at the side: half as dear at first
+    growing: float = 0.0  # share of training on smaller pictures: half of it at 5/7 of the side, half at 6/7
     passes: float = 4.0  # over all crops
     batch_size: int = 128
     faces_per_person: int = 0  # K of P x K batches; 0 draws crops at random, which suits distillation alone
@@ -95,9 +95,9 @@ def main() -> None:
 
 def side_at(options: Options, progress: float) -> int:
     """Input side at this share of training: small pictures first, since early steps learn as much from them."""
-    if not options.growing or progress >= 0.8:
+    if progress >= options.growing:
         return options.side
-    return options.side * (5 if progress < 0.45 else 6) // 7
+    return options.side * (5 if progress < options.growing / 2 else 6) // 7
 
 
 def resized(batch: Batch, side: int) -> Batch:

@@ -1,0 +1,64 @@
+"""Curves for people to look at: `learning` from a training log, `roc` and `distances` from measured pairs.
+
+    python -m models.plot runs/first/log.jsonl --out learning.png
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot
+from numpy.typing import NDArray
+
+from models.metrics import roc
+
+_REPORTS_PER_POINT = 20
+
+
+def learning(log: Path, out: Path) -> None:
+    """Each part of the loss over steps, averaged over some reports."""
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for name in sorted(rows[-1].keys() - {"step", "seconds"}):
+        steps, values = np.array([(row["step"], row[name]) for row in rows if name in row]).T
+        window = max(min(_REPORTS_PER_POINT, len(values) // 4), 1)
+        axes.plot(steps[window - 1 :], np.convolve(values, np.ones(window) / window, "valid"), label=name)
+    axes.set(xlabel="step", ylabel="loss", title="Learning curve")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
+def pairs(squared_l2: NDArray[np.float64], same: NDArray[np.bool_], title: str, out: Path) -> None:
+    """The ROC (VAL over FAR, logarithmic) beside the distances of same and different pairs."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    far, val = roc(squared_l2, same)
+    left.semilogx(far, val)
+    left.set(xlabel="FAR", ylabel="VAL", title=f"ROC, {title}", ylim=(0, 1.005))
+    left.grid(alpha=0.3, which="both")
+    bins = np.linspace(0, max(3.0, float(squared_l2[squared_l2 < 4].max())), 80)
+    right.hist(squared_l2[same], bins, alpha=0.6, label="same person")
+    right.hist(squared_l2[~same], bins, alpha=0.6, label="different people")
+    right.axvline(1.1, color="black", linestyle=":", label="1.1, the paper's threshold")
+    right.set(xlabel="squared L2 distance", ylabel="pairs", title="Distances")
+    right.legend()
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    learning(options.log, options.out)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
