@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app import logs
-from app.errors import SamefaceError
+from app.errors import SamefaceError, for_operator
 from app.settings import Settings, load_settings, markdown_table, unknown_variables
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 logger = logging.getLogger(__name__)
 
-_CANNOT_START = 3
+_CANNOT_RUN = 3
 
 
 @app.command()
@@ -75,8 +75,8 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except SamefaceError as error:
-        typer.echo(f"sameface cannot start: {error.message}", err=True)
-        raise typer.Exit(_CANNOT_START) from None
+        typer.echo(f"sameface: {for_operator(error)}", err=True)
+        raise typer.Exit(_CANNOT_RUN) from None
 
 
 if __name__ == "__main__":

@@ -123,3 +123,11 @@ class ConfigurationError(SamefaceError):
     """The service refuses to start: the setting, what is wrong with it and what to do."""
 
     code = "configuration"
+
+
+def for_operator(error: SamefaceError) -> str:
+    """The error as whoever runs the service may see it: callers are not told what lies behind an Unavailable."""
+    cause = error.__cause__
+    if cause is None or not isinstance(error, Unavailable):
+        return error.message
+    return f"{error.message}: {str(cause).splitlines()[0]}"

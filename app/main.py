@@ -14,7 +14,7 @@ from app.api import health, routes
 from app.api.context import RequestContext
 from app.api.limits import BodyLimit, Deadline, InFlightLimit
 from app.api.problems import install_problem_handlers
-from app.errors import ConfigurationError, SamefaceError
+from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.service import FaceService
 from app.settings import Settings, load_settings, variable
 
@@ -136,7 +136,7 @@ class _PlainStartupErrors:
         async def send_plainly(message: Message) -> None:
             error: SamefaceError | None = getattr(scope["app"].state, "startup_error", None)
             if message["type"] == "lifespan.startup.failed" and error is not None:
-                message = {**message, "message": f"sameface cannot start: {error.message}"}
+                message = {**message, "message": f"sameface cannot start: {for_operator(error)}"}
             await send(message)
 
         await self._app(scope, receive, send_plainly if scope["type"] == "lifespan" else send)

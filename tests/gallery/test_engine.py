@@ -10,7 +10,6 @@ from sqlalchemy import exc
 
 from app.errors import ConfigurationError, NotReady
 from app.gallery.engine import WRITING, database_errors, open_engine
-from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import MODEL_ID, new_face
 
@@ -90,7 +89,6 @@ def test_a_database_that_cannot_be_reached_is_not_ready() -> None:
 
 
 def test_a_write_lock_that_stays_taken_is_not_ready_and_reads_go_on(database_url: str) -> None:
-    migrate(database_url)
     engine = open_engine(database_url, lock_timeout_seconds=0.1)
     store = GalleryStore(engine, MODEL_ID)
     with engine.execution_options(**WRITING).begin() as connection:

@@ -1,5 +1,6 @@
 """The schema: by migration and by tables the same, up and down, and by many processes at once."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,14 +31,22 @@ def described(engine: sa.Engine) -> dict[str, Any]:
     }
 
 
-def test_up_down_and_up_again(database_url: str) -> None:
-    engine = open_engine(database_url)
+def test_up_down_and_up_again(empty_url: str) -> None:
+    engine = open_engine(empty_url)
     migrate(engine)
     first = described(engine)
     downgrade(engine, "base")
     assert sa.inspect(engine).get_table_names() == ["alembic_version"]
     migrate(engine)
     assert described(engine) == first
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(empty_url: str) -> Iterator[sa.Engine]:
+    engine = open_engine(empty_url)
+    migrate(engine)
+    yield engine
     engine.dispose()
 
 
@@ -54,14 +63,14 @@ def test_migrations_make_what_the_tables_say(engine: sa.Engine) -> None:
     assert described(engine) == migrated
 
 
-def test_migrating_twice_changes_nothing(database_url: str) -> None:
-    migrate(database_url)
-    migrate(database_url)
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    migrate(empty_url)
+    migrate(empty_url)
 
 
-def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(migrate, [database_url] * 4)) == [None] * 4
+        assert list(threads.map(migrate, [empty_url] * 4)) == [None] * 4
 
 
 def test_a_database_of_a_later_version_is_refused(engine: sa.Engine) -> None:
@@ -71,8 +80,8 @@ def test_a_database_of_a_later_version_is_refused(engine: sa.Engine) -> None:
         migrate(engine)
 
 
-def test_a_failed_migration_leaves_nothing_behind(database_url: str) -> None:
-    engine = open_engine(database_url)
+def test_a_failed_migration_leaves_nothing_behind(empty_url: str) -> None:
+    engine = open_engine(empty_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE faces (id INTEGER)")
     with pytest.raises((NotReady, sa.exc.ProgrammingError)):

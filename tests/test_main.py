@@ -1,0 +1,41 @@
+"""What is wrong with a configuration is found when the service opens, and said in a sentence."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.errors import ConfigurationError
+from app.main import create_app, open_service
+from app.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("update", "fault"),
+    [
+        ({"weights_dir": Path("/nowhere")}, "no model file at /nowhere/"),
+        ({"model": "missing"}, "missing.onnx"),
+        ({"model": "mtcnn_pnet"}, "model_card"),
+        ({"database_url": "sqlite:////proc/nowhere/sameface.db"}, "/proc/nowhere/sameface.db"),
+    ],
+    ids=["weights", "model", "card", "database"],
+)
+def test_the_service_does_not_open_over_a_wrong_setting(
+    settings: Settings, update: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal, open_service(settings.model_copy(update=update)):
+        pass
+    assert fault in refusal.value.message
+
+
+def test_making_the_application_opens_nothing(settings: Settings, tmp_path: Path) -> None:
+    database = tmp_path / "sameface.db"
+    create_app(settings.model_copy(update={"database_url": f"sqlite:///{database}"}))
+    assert not database.exists()
+
+
+def test_threads_end_with_the_service(settings: Settings, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with open_service(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'sameface.db'}"})):
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) <= before
