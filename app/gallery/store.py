@@ -25,7 +25,7 @@ from app.domain import (
 from app.errors import BadRequest, NotReady
 from app.gallery import checks, statements
 from app.gallery.changes import Changes, read_changes, read_revision
-from app.gallery.engine import NO_TRANSACTION, WRITING, database_errors
+from app.gallery.engine import NO_TRANSACTION, WRITING, WriteTurn, database_errors
 from app.gallery.tables import subjects
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class GalleryStore:
     def __init__(self, engine: sa.Engine, model_id: str) -> None:
         self._reader = engine
         self._writer = engine.execution_options(**WRITING)
+        self._turn = WriteTurn(engine)
         self._model_id = model_id
 
     def add(
@@ -208,7 +209,12 @@ class GalleryStore:
 
     @contextmanager
     def _write(self) -> Iterator[_Write]:
-        with database_errors(), self._writer.connect() as connection, connection.begin() as transaction:
+        with (
+            self._turn.taken(),
+            database_errors(),
+            self._writer.connect() as connection,
+            connection.begin() as transaction,
+        ):
             yield _Write(connection, transaction, statements.next_revision(connection))
 
     @contextmanager
