@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--pairs", default="pairs.txt")
     parser.add_argument("--out", type=Path, help="the report as JSON")
+    parser.add_argument("--record", metavar="NAME", help="put the report into the model card's results, under NAME")
     parser.add_argument("--plot", type=Path, help="ROC and distances as a picture")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -136,6 +137,11 @@ def main() -> None:
     result = {"list": options.pairs, "model": embedder.card.id, **report(pairs, squared_l2, len(crops))}
     result["seconds"] = round(time.perf_counter() - started, 1)
     print(json.dumps(result, indent=2))
+    if options.record:
+        from models.export import write_card
+
+        card = embedder.card
+        write_card(options.model, card.model_copy(update={"results": card.results | {options.record: result}}))
     if options.plot:
         from models.plot import pairs as plot_pairs
 
