@@ -14,7 +14,7 @@ LAYERS = [
     {"app", "app.errors", "app.domain", "app.logs"},
     {"app.batcher", "app.settings"},
     {"app.faces", "app.gallery"},
-    {"app.search", "app.enrolment", "app.thresholds"},
+    {"app.search", "app.enrolment", "app.records", "app.thresholds"},
     {"app.service"},
     {"app.health"},
     {"app.api"},
