@@ -6,10 +6,10 @@ the store into the database, from where the follower brings them into the index.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from app.domain import (
     squared_l2,
 )
 from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound
+from app.records import GalleryRecords
 from app.search import GallerySearcher, Search, SearchResult
 from app.settings import Settings
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from app.faces.pipeline import FacePipeline
     from app.gallery.follower import GalleryFollower
     from app.gallery.store import GalleryStore
+    from app.keys.keyring import Keyring
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_GALLERY = "default"
@@ -59,6 +60,7 @@ class FaceService:
         searcher: GallerySearcher,
         store: "GalleryStore",
         follower: "GalleryFollower",
+        keyring: "Keyring",
         database_threads: Executor,
     ) -> None:
         self.settings = settings
@@ -66,7 +68,10 @@ class FaceService:
         self.searcher = searcher
         self.store = store
         self.follower = follower
-        self._database_threads = database_threads
+        self.keyring = keyring
+        self.records = GalleryRecords(
+            store, follower, threads=database_threads, index_wait_seconds=settings.index_wait_seconds
+        )
 
     @property
     def card(self) -> "ModelCard":
@@ -155,7 +160,7 @@ class FaceService:
         outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
-        subject = await self._in_database(
+        subject = await self.records.in_database(
             self.store.add,
             gallery,
             subject_id,
@@ -164,13 +169,13 @@ class FaceService:
             metadata=metadata,
             max_faces=self.settings.max_faces_per_subject,
         )
-        indexed = await self._until_indexed(subject.revision)
+        indexed = await self.records.until_indexed(subject.revision)
         rows = enrolment.enrolled_images(outcomes, subject)
         return Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
 
     async def revision(self) -> int:
         """The last revision that the database committed; raises NotReady where it does not answer."""
-        return await self._in_database(self.store.revision)
+        return await self.records.in_database(self.store.revision)
 
     async def _face(self, image: bytes, choice: FaceChoice, field: str) -> EmbeddedFace:
         with _naming(field):
@@ -221,14 +226,6 @@ class FaceService:
             fpir=fpir,
             default_fpir=self.settings.fpir,
         )
-
-    async def _until_indexed(self, revision: int) -> bool:
-        self.follower.wake()
-        return await self._in_database(self.follower.wait_for, revision, self.settings.index_wait_seconds)
-
-    async def _in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._database_threads, lambda: call(*args, **kwargs))
 
     def _check_top_k(self, top_k: int) -> None:
         limit = self.settings.max_top_k

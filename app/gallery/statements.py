@@ -21,12 +21,22 @@ def next_revision(connection: sa.Connection) -> int:
     return int(connection.execute(taken).scalar_one())
 
 
+def no_gallery(name: str) -> GalleryNotFound:
+    """What to raise for a gallery that does not exist."""
+    return GalleryNotFound("there is no such gallery", field="gallery", gallery=name)
+
+
+def no_subject(subject_id: str) -> SubjectNotFound:
+    """What to raise for a subject that does not exist."""
+    return SubjectNotFound("there is no such subject in this gallery", field="subject_id", subject_id=subject_id)
+
+
 def gallery_id(connection: sa.Connection, name: str) -> int:
     """Raises GalleryNotFound."""
     query = sa.select(galleries.c.id).where(galleries.c.name == name)
     found = connection.execute(query).scalar_one_or_none() if is_gallery_name(name) else None
     if found is None:
-        raise GalleryNotFound("there is no such gallery", field="gallery", gallery=name)
+        raise no_gallery(name)
     return int(found)
 
 
@@ -62,7 +72,7 @@ def subject(connection: sa.Connection, gallery: int, subject_id: str) -> sa.Row[
     """The row of `subjects`. Raises SubjectNotFound."""
     row = find_subject(connection, gallery, subject_id)
     if row is None:
-        raise SubjectNotFound("there is no such subject in this gallery", field="subject_id", subject_id=subject_id)
+        raise no_subject(subject_id)
     return row
 
 
@@ -118,12 +128,16 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
     connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))
 
 
-def list_galleries(connection: sa.Connection, model_id: str) -> list[Gallery]:
-    """All galleries by name."""
+def list_galleries(
+    connection: sa.Connection, model_id: str, condition: sa.ColumnElement[bool] | None = None
+) -> list[Gallery]:
+    """All galleries, or those that meet a condition, by name."""
     people = sa.select(sa.func.count()).where(subjects.c.gallery_id == galleries.c.id).scalar_subquery()
     own = sa.and_(faces.c.gallery_id == galleries.c.id, faces.c.model_id == model_id, faces.c.subject_key.is_not(None))
     count = sa.select(sa.func.count()).where(own).scalar_subquery()
     query = sa.select(galleries.c.name, galleries.c.created_at, people, count).where(galleries.c.name.is_not(None))
+    if condition is not None:
+        query = query.where(condition)
     return [Gallery(*row) for row in connection.execute(query.order_by(galleries.c.name))]
 
 

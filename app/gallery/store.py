@@ -26,7 +26,7 @@ from app.errors import BadRequest, NotReady
 from app.gallery import checks, statements
 from app.gallery.changes import Changes, read_changes, read_revision
 from app.gallery.engine import NO_TRANSACTION, WRITING, WriteTurn, database_errors
-from app.gallery.tables import subjects
+from app.gallery.tables import galleries, subjects
 
 logger = logging.getLogger(__name__)
 
@@ -158,11 +158,23 @@ class GalleryStore:
         with self._read() as connection:
             return statements.list_galleries(connection, self._model_id)
 
+    def gallery(self, name: str) -> Gallery:
+        """One gallery."""
+        with self._read() as connection:
+            key = statements.gallery_id(connection, name)
+            found = statements.list_galleries(connection, self._model_id, galleries.c.id == key)
+        if not found:  # dropped between the two statements
+            raise statements.no_gallery(name)
+        return found[0]
+
     def subject(self, gallery: str, subject_id: str) -> Subject:
         """What is known of a subject. Raises SubjectNotFound."""
         with self._read() as connection:
             row = self._subject_row(connection, gallery, subject_id)
-            return statements.list_subjects(connection, gallery, self._model_id, subjects.c.id == row.id, limit=1)[0]
+            found = statements.list_subjects(connection, gallery, self._model_id, subjects.c.id == row.id, limit=1)
+        if not found:  # erased between the two statements
+            raise statements.no_subject(subject_id)
+        return found[0]
 
     def subjects(self, gallery: str, *, prefix: str = "", limit: int = 100, after: str | None = None) -> list[Subject]:
         """Subjects by subject_id, in order of code points, that begin with `prefix` and follow `after`.

@@ -164,6 +164,15 @@ def test_faces_of_another_gallery_are_not_found(store: GalleryStore) -> None:
     assert store.subject("default", "ada").faces == 1
 
 
+def test_one_gallery_is_counted_as_among_all(store: GalleryStore) -> None:
+    store.add("default", "ada", [new_face(1), new_face(2)])
+    store.create_gallery("side")
+    assert [store.gallery("default"), store.gallery("side")] == store.galleries()
+    for name in ("nowhere", "", "a\x00"):
+        with pytest.raises(GalleryNotFound):
+            store.gallery(name)
+
+
 def test_galleries_side_by_side_know_nothing_of_each_other(store: GalleryStore) -> None:
     assert store.create_gallery("site-b") == 2
     store.add("default", "ada", [new_face(1)], name="Ada")

@@ -1,0 +1,103 @@
+"""What is kept of galleries, subjects and faces: read it, change it, erase it.
+
+An erasure is answered only after this replica's index has dropped what was erased.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from app.domain import ErasedGallery, ErasedSubject, Gallery, GalleryFace, Subject
+from app.errors import GalleryNotFound, NotReady
+
+if TYPE_CHECKING:
+    from app.gallery.follower import GalleryFollower
+    from app.gallery.store import GalleryStore, SubjectChanges
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class GalleryRecords:
+    """Awaitable use cases over the store; each raises GalleryNotFound, SubjectNotFound, FaceNotFound or NotReady."""
+
+    def __init__(
+        self, store: "GalleryStore", follower: "GalleryFollower", *, threads: Executor, index_wait_seconds: float
+    ) -> None:
+        self.store = store
+        self.follower = follower
+        self._threads = threads
+        self._index_wait_seconds = index_wait_seconds
+
+    async def galleries(self, *, limit: int, after: str | None = None) -> list[Gallery]:
+        """Up to `limit` galleries by name, those that follow `after`."""
+        found = await self.in_database(self.store.galleries)
+        return [gallery for gallery in found if after is None or gallery.name > after][:limit]
+
+    async def gallery(self, name: str) -> Gallery:
+        """One gallery, counted in the database."""
+        return await self.in_database(self.store.gallery, name)
+
+    async def create_gallery(self, name: str) -> tuple[Gallery, bool]:
+        """The gallery, and whether it was made now; it can be searched when this returns."""
+        try:
+            return await self.gallery(name), False
+        except GalleryNotFound:
+            revision = await self.in_database(self.store.create_gallery, name)
+        await self.until_indexed(revision)
+        return await self.gallery(name), True
+
+    async def drop_gallery(self, name: str) -> ErasedGallery:
+        """Erase a gallery with all its subjects."""
+        erased = await self.in_database(self.store.drop_gallery, name)
+        await self._until_forgotten(erased.revision)
+        return erased
+
+    async def subjects(self, gallery: str, *, prefix: str, limit: int, after: str | None = None) -> list[Subject]:
+        """Up to `limit` subjects by subject_id that begin with `prefix` and follow `after`."""
+        return await self.in_database(self.store.subjects, gallery, prefix=prefix, limit=limit, after=after)
+
+    async def subject(self, gallery: str, subject_id: str) -> Subject:
+        """What is known of a subject."""
+        return await self.in_database(self.store.subject, gallery, subject_id)
+
+    async def change_subject(self, gallery: str, subject_id: str, changes: "SubjectChanges") -> tuple[Subject, bool]:
+        """The subject after the changes, and whether identifications here show them already."""
+        revision = await self.in_database(self.store.update_subject, gallery, subject_id, changes)
+        indexed = await self.until_indexed(revision)
+        return await self.subject(gallery, subject_id), indexed
+
+    async def erase_subject(self, gallery: str, subject_id: str) -> ErasedSubject:
+        """Erase a subject with all its faces."""
+        erased = await self.in_database(self.store.remove_subject, gallery, subject_id)
+        await self._until_forgotten(erased.revision)
+        return erased
+
+    async def faces(self, gallery: str, subject_id: str) -> list[GalleryFace]:
+        """A subject's faces, oldest first."""
+        return await self.in_database(self.store.faces, gallery, subject_id)
+
+    async def erase_face(self, gallery: str, face_id: str) -> int:
+        """Erase one face and return the revision from which no replica finds it."""
+        revision = await self.in_database(self.store.remove_face, gallery, face_id)
+        await self._until_forgotten(revision)
+        return revision
+
+    async def in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what waits for the database on a thread for it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))
+
+    async def until_indexed(self, revision: int) -> bool:
+        """Wait a while until searches here see a revision, and say whether they do."""
+        self.follower.wake()
+        return await self.in_database(self.follower.wait_for, revision, self._index_wait_seconds)
+
+    async def _until_forgotten(self, revision: int) -> None:
+        if not await self.until_indexed(revision):
+            raise NotReady(
+                "the erasure is stored, but searches on this replica have not taken it in yet; they will as soon as "
+                "the index follows the database again",
+                revision=revision,
+            )
