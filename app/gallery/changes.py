@@ -80,4 +80,4 @@ def _read_faces(
     connection: sa.Connection, model_id: str, condition: sa.ColumnElement[bool], limit: int | None = None
 ) -> list[FaceChange]:
     query = _FACES.where(faces.c.model_id == model_id, condition).order_by(faces.c.revision, faces.c.id).limit(limit)
-    return [FaceChange._make(row) for row in connection.execute(query)]
+    return list(map(FaceChange._make, connection.execute(query).all()))

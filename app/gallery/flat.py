@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from uuid import UUID
 
 import faiss
@@ -88,12 +89,17 @@ class FlatGallery:
     def _candidates(self, probe: Embedding, positions: NDArray[np.int64], top_k: int) -> list[Candidate]:
         """The best face of each subject, ranked by the distance that `verify` would give."""
         faces = [(self.blocks[p // BLOCK_ROWS], p % BLOCK_ROWS) for p in positions.tolist() if p >= 0]
-        ranked = sorted((squared_l2(probe, block.vectors[row]), block.ids[row], block, row) for block, row in faces)
-        best: dict[int, Candidate] = {}
-        for distance, _, block, row in ranked:
-            if len(best) < top_k and (key := int(block.subject_keys[row])) not in best:
-                best[key] = _candidate(block, row, distance, rank=len(best) + 1)
-        return list(best.values())
+        vectors = np.array([block.vectors[row] for block, row in faces], np.float64)
+        distances = np.square(vectors - probe).sum(axis=1)
+        order = np.lexsort(([block.ids[row] for block, row in faces], distances))
+        best: dict[int, tuple[FaceBlock, int]] = {}
+        for block, row in (faces[position] for position in order.tolist()):
+            if len(best) == top_k:
+                break
+            best.setdefault(int(block.subject_keys[row]), (block, row))
+        exact = [(squared_l2(probe, block.vectors[row]), block, row) for block, row in best.values()]
+        exact.sort(key=itemgetter(0))
+        return [_candidate(block, row, distance, rank) for rank, (distance, block, row) in enumerate(exact, start=1)]
 
 
 def _candidate(block: FaceBlock, row: int, distance: float, rank: int) -> Candidate:

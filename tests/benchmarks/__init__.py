@@ -1,0 +1,1 @@
+"""Measurements, one command each. They are recorded under results/ and never asserted."""
