@@ -1,6 +1,6 @@
 """Curves for people to look at: `learning` from a training log, `roc` and `distances` from measured pairs.
 
-    python -m models.plot runs/first/log.jsonl --out learning.png
+python -m models.plot runs/first/log.jsonl --out learning.png
 """
 
 import argparse
