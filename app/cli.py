@@ -1,16 +1,12 @@
 """The `sameface` command."""
 
-import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from app import logs
-from app.errors import SamefaceError, for_operator
-from app.settings import Settings, load_settings, markdown_table, unknown_variables
+from app.key_commands import keys
+from app.settings import markdown_table
+from app.terminal import plain_errors, read_settings
 
 app = typer.Typer(
     help="sameface: face verification and identification over HTTP. Configured by SAMEFACE_ environment variables.",
@@ -18,9 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-logger = logging.getLogger(__name__)
-
-_CANNOT_RUN = 3
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -33,8 +27,8 @@ def serve(
 
     from app.main import create_app
 
-    with _plain_errors():
-        settings = _settings(host=host, port=port)
+    with plain_errors():
+        settings = read_settings(host=host, port=port)
         uvicorn.run(
             create_app(settings),
             host=settings.host,
@@ -51,32 +45,14 @@ def migrate() -> None:
     """Bring the database up to date, and nothing else."""
     from app.gallery.migration import migrate as migrate_database
 
-    with _plain_errors():
-        migrate_database(_settings().database_url)
+    with plain_errors():
+        migrate_database(read_settings().database_url)
 
 
 @app.command()
 def settings() -> None:
     """Print every setting with its default as a Markdown table."""
     typer.echo(markdown_table())
-
-
-def _settings(**overrides: object) -> Settings:
-    given = load_settings(**{name: value for name, value in overrides.items() if value is not None})
-    logs.configure_logging(given.log_level, given.log_format)
-    for sentence in unknown_variables(os.environ):
-        logger.warning(sentence)
-    return given
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """An operator's mistake is a sentence on standard error, not a traceback."""
-    try:
-        yield
-    except SamefaceError as error:
-        typer.echo(f"sameface: {for_operator(error)}", err=True)
-        raise typer.Exit(_CANNOT_RUN) from None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ SamefaceError
 │   ├── SeveralFaces         several_faces        one was demanded, more were found
 │   ├── LowQuality           low_quality          no image passed the gates of enrolment
 │   └── FarNotSupported      far_not_supported    the calibration has too few impostor pairs
+├── AccessDenied             the caller may not
+│   ├── Unauthenticated      unauthenticated      no API key, or one that is unknown, expired or revoked
+│   ├── Forbidden            forbidden            the key lacks a scope or a gallery
+│   └── RateLimited          rate_limited         the caller asked too often
 ├── NotFound
 │   ├── SubjectNotFound      subject_not_found
 │   ├── GalleryNotFound      gallery_not_found
@@ -73,6 +77,22 @@ class LowQuality(BadInput):
 
 class FarNotSupported(BadInput):
     code = "far_not_supported"
+
+
+class AccessDenied(SamefaceError):
+    """The caller is not who may do this."""
+
+
+class Unauthenticated(AccessDenied):
+    code = "unauthenticated"
+
+
+class Forbidden(AccessDenied):
+    code = "forbidden"
+
+
+class RateLimited(AccessDenied):
+    code = "rate_limited"
 
 
 class NotFound(SamefaceError):

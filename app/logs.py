@@ -10,6 +10,9 @@ from typing import Any
 # Set for the duration of a request by app.api.context.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+# The id of the API key that the request presented, set by app.api.access once it is known to be valid.
+key_id: ContextVar[str | None] = ContextVar("key_id", default=None)
+
 # These tell at every start which of their parts they load.
 _CHATTY = ("faiss.loader", "alembic.runtime.plugins")
 
@@ -17,7 +20,7 @@ _TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, request_id, then `extra={"facts": {...}}`."""
+    """One JSON object a line: time (UTC), level, logger, message, request_id, key_id, then `extra={"facts": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -28,6 +31,8 @@ class JsonFormatter(logging.Formatter):
         }
         if current := request_id.get():
             line["request_id"] = current
+        if key := key_id.get():
+            line["key_id"] = key
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

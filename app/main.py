@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
 from app.api import health, routes
+from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
 from app.api.limits import BodyLimit, Deadline, InFlightLimit
 from app.api.problems import install_problem_handlers
@@ -40,7 +41,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.include_router(routes.router)
+        dependencies=[Depends(refuse_undeclared)],
     app.include_router(health.router)
+    app.state.settings = settings
     install_problem_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
@@ -73,6 +76,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             settings.weights_dir,
             model=f"{settings.model}.onnx",
             device=Device(settings.device),
+    from app.keys.keyring import Keyring
+    from app.keys.store import KeyStore
             detector_threads=settings.detector_threads,
             embedder_threads=settings.embedder_threads,
             workers=settings.image_workers,
@@ -92,10 +97,20 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         opened.callback(follower.stop)
         _wait_for_index(follower.wait_for, store.revision(), settings)
         searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
+        keyring = Keyring(KeyStore(engine), refresh_seconds=settings.key_refresh_seconds)
+        keyring.start()
+        opened.callback(keyring.stop)
+        _check_address(settings, keyring.required)
         opened.callback(searcher.close)
         threads = opened.enter_context(ThreadPoolExecutor(settings.database_workers, thread_name_prefix="database"))
         yield FaceService(
-            settings, pipeline=pipeline, searcher=searcher, store=store, follower=follower, database_threads=threads
+            settings,
+            pipeline=pipeline,
+            searcher=searcher,
+            store=store,
+            follower=follower,
+            keyring=keyring,
+            database_threads=threads,
         )
 
 
@@ -117,6 +132,15 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             app.state.startup_error = error
             raise
         card = app.state.service.card
+def _check_address(settings: Settings, keys_exist: bool) -> None:
+    if not (keys_exist or settings.loopback_only or settings.allow_unauthenticated_public):
+        raise ConfigurationError(
+            f"{variable('host')}={settings.host} can be reached from other machines, and there is no API key yet: "
+            "make one with `sameface keys create`, or listen on 127.0.0.1, or set "
+            f"{variable('allow_unauthenticated_public')}=true if something in front authenticates callers"
+        )
+
+
         logger.info("serving", extra={"facts": {"model": card.id, "sha256": card.sha256, "version": __version__}})
         try:
             yield

@@ -8,9 +8,9 @@ import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -40,8 +40,15 @@ class Settings(BaseSettings):
     )
     allow_unauthenticated_public: bool = Field(
         False,
-        description="Serve an address that other machines can reach although callers are not authenticated. Set it "
-        "only behind something that authenticates them.",
+        description="Serve other machines although there is no API key and callers are not authenticated. Set it only "
+        "behind something that authenticates them; once a key was made, keys are asked for all the same.",
+    )
+    key_refresh_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="How soon an API key that was made or revoked is so here; requests never wait for the database to "
+        "be authenticated.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
@@ -139,15 +146,10 @@ class Settings(BaseSettings):
             raise ValueError("the URL must begin with sqlite: or postgresql+psycopg:")
         return value
 
-    @model_validator(mode="after")
-    def _public_address_is_deliberate(self) -> Self:
-        if not (self.allow_unauthenticated_public or _is_loopback(self.host)):
-            raise ValueError(
-                f"{PREFIX}HOST={self.host} can be reached from other machines, and callers are not authenticated: "
-                f"listen on 127.0.0.1, or set {PREFIX}ALLOW_UNAUTHENTICATED_PUBLIC=true if something in front of the "
-                "service authenticates them"
-            )
-        return self
+    @property
+    def loopback_only(self) -> bool:
+        """Whether no other machine can reach `host`."""
+        return is_loopback(self.host)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -202,7 +204,8 @@ def _default_text(default: Any) -> str:
     return "cores"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
     if host == "localhost":
         return True
     try:

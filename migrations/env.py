@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from app.gallery.engine import WRITING, open_engine
 from app.gallery.tables import metadata
+from app.keys import table as _keys  # noqa: F401 - its tables belong to the same metadata
 
 
 def run(connection: Connection) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigurationError
+from app.gallery.engine import open_engine
+from app.gallery.migration import migrate
+from app.keys.key import Scope
+from app.keys.store import KeyStore
 from app.main import create_app, open_service
 from app.settings import Settings
 
@@ -39,3 +43,31 @@ def test_threads_end_with_the_service(settings: Settings, tmp_path: Path) -> Non
     with open_service(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'sameface.db'}"})):
         assert set(threading.enumerate()) > before
     assert set(threading.enumerate()) <= before
+
+
+def own_database(settings: Settings, folder: Path, **update: object) -> Settings:
+    return settings.model_copy(update={"database_url": f"sqlite:///{folder / 'sameface.db'}", **update})
+
+
+def test_a_public_address_is_not_served_without_keys(settings: Settings, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match=r"(?s)sameface keys create.*ALLOW_UNAUTHENTICATED_PUBLIC=true"),
+        open_service(own_database(settings, tmp_path, host="0.0.0.0")),
+    ):
+        pass
+
+
+def test_a_public_address_is_served_deliberately(settings: Settings, tmp_path: Path) -> None:
+    public = own_database(settings, tmp_path, host="0.0.0.0", allow_unauthenticated_public=True)
+    with open_service(public) as service:
+        assert not service.keyring.required
+
+
+def test_a_key_lifts_the_refusal_of_a_public_address(settings: Settings, tmp_path: Path) -> None:
+    public = own_database(settings, tmp_path, host="0.0.0.0")
+    engine = open_engine(public.database_url)
+    migrate(engine)
+    KeyStore(engine).create("any", [Scope.VERIFY])
+    engine.dispose()
+    with open_service(public) as service:
+        assert service.keyring.required

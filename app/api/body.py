@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from app.api.access import check_gallery
 from app.api.problems import bad_request
 from app.errors import BadRequest, UnsupportedFormat
 
@@ -23,7 +24,10 @@ _MULTIPART, _JSON = b"multipart/form-data", b"application/json"
 
 
 async def read_fields(request: Request, model: type[Fields]) -> Fields:
-    """The body as `model`. Raises BadRequest naming every fault, or UnsupportedFormat for another content type."""
+    """The body as `model`. Raises BadRequest naming every fault, or UnsupportedFormat for another content type.
+
+    A field `gallery` must be one that the caller's key reaches; Forbidden otherwise.
+    """
     content_type, options = parse_options_header(request.headers.get("content-type"))
     if content_type == _MULTIPART:
         given = await _read_form(request, options)
@@ -36,9 +40,12 @@ async def read_fields(request: Request, model: type[Fields]) -> Fields:
             field="Content-Type",
         )
     try:
-        return model.model_validate(given)
+        fields = model.model_validate(given)
     except ValidationError as error:
         raise bad_request(error.errors(include_url=False, include_context=False, include_input=False)) from None
+    if isinstance(gallery := getattr(fields, "gallery", None), str):
+        check_gallery(request, gallery)
+    return fields
 
 
 def _read_json(body: bytes) -> dict[str, Any]:

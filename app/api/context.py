@@ -31,10 +31,11 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
-        token = logs.request_id.set(request_id)
+        token, key_token = logs.request_id.set(request_id), logs.key_id.set(None)
         try:
             await self._answer(scope, receive, send, request_id)
         finally:
+            logs.key_id.reset(key_token)
             logs.request_id.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from app.api.access import public
 from app.api.routes import Service
 from app.health import Check, Status, check_service
 
@@ -22,13 +23,14 @@ class Ready(BaseModel):
     checks: dict[str, Check] = Field(description="`model`, `index` and `database`")
 
 
-@router.get("/live", response_model=Live, summary="Is the process alive?")
+@router.get("/live", dependencies=[public()], response_model=Live, summary="Is the process alive?")
 async def live() -> Live:
     return Live()
 
 
 @router.get(
     "/ready",
+    dependencies=[public()],
     response_model=Ready,
     summary="Should requests be sent here?",
     responses={503: {"model": Ready, "description": "Requests would fail"}},

@@ -10,13 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app import logs
-from app.errors import BadRequest, SamefaceError, Unavailable
+from app.errors import BadRequest, RateLimited, SamefaceError, Unauthenticated, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
 # Every code that an error of app.errors can carry, and the HTTP status that says it; a test holds this complete.
 STATUS: dict[str, int] = {
     "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
     "image_too_large": 413,
     "unsupported_format": 415,
     "unreadable_image": 422,
@@ -29,6 +31,7 @@ STATUS: dict[str, int] = {
     "face_not_found": 404,
     "duplicate_identity": 409,
     "model_mismatch": 409,
+    "rate_limited": 429,
     "overloaded": 503,
     "not_ready": 503,
     "deadline_exceeded": 504,
@@ -52,8 +55,9 @@ def install_problem_handlers(app: FastAPI) -> None:
 def problem_of(error: SamefaceError) -> Response:
     """The problem document of one of our own errors."""
     status = STATUS.get(error.code, 500)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == 503 and isinstance(error, Unavailable) else {}
-    return problem(status, error.code, error.message, field=error.field, facts=error.facts, headers=headers)
+    return problem(
+        status, error.code, error.message, field=error.field, facts=error.facts, headers=_headers(status, error)
+    )
 
 
 def problem(
@@ -86,6 +90,16 @@ def bad_request(faults: list[Any]) -> BadRequest:
     errors = [{"field": ".".join(map(str, fault["loc"])), "message": _sentence(fault)} for fault in faults]
     first = errors[0]
     return BadRequest(f"{first['field']}: {first['message']}", field=first["field"], errors=errors)
+
+
+def _headers(status: int, error: SamefaceError) -> Mapping[str, str]:
+    if isinstance(error, Unauthenticated):
+        # RFC 6750: nothing is said of an error where nothing was presented.
+        fault = "" if error.facts.get("reason") == "missing" else ', error="invalid_token"'
+        return {"WWW-Authenticate": f'Bearer realm="sameface"{fault}'}
+    if isinstance(error, RateLimited) or (isinstance(error, Unavailable) and status == 503):
+        return {"Retry-After": str(error.facts.get("retry_after_seconds", _RETRY_AFTER_SECONDS))}
+    return {}
 
 
 def _sentence(fault: Any) -> str:

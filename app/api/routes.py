@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from app.api.access import GalleryIn, needs
 from app.api.body import read_fields
 from app.api.fields import EnrollFields, IdentifyFields, VerifyFields
 from app.api.problems import MEDIA_TYPE, STATUS
 from app.api.schemas import EnrollResponse, IdentifyResponse, Problem, VerifyResponse
 from app.faces.card import ModelCard
+from app.keys.key import Scope
 from app.service import FaceService
 
 router = APIRouter()
@@ -51,7 +53,8 @@ def _binary_as_base64(schema: Any) -> Any:
 
 def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI of the problems that a route answers, by status."""
-    always = ("bad_request", "image_too_large", "unsupported_format", "overloaded", "deadline_exceeded")
+    caller = ("bad_request", "unauthenticated", "forbidden", "rate_limited")
+    always = (*caller, "image_too_large", "unsupported_format", "overloaded", "deadline_exceeded")
     by_status: dict[int | str, list[str]] = {}
     for code in dict.fromkeys((*always, "unreadable_image", "not_ready", *codes)):
         by_status.setdefault(STATUS[code], []).append(code)
@@ -64,6 +67,7 @@ def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 @router.post(
     "/verify",
+    dependencies=[needs(Scope.VERIFY, gallery=GalleryIn.NOTHING)],
     response_model=VerifyResponse,
     summary="Do two photographs show the same face?",
     openapi_extra=_body(VerifyFields),
@@ -79,6 +83,7 @@ async def verify(request: Request, service: Service) -> VerifyResponse:
 
 @router.post(
     "/identify",
+    dependencies=[needs(Scope.IDENTIFY, gallery=GalleryIn.BODY)],
     response_model=IdentifyResponse,
     summary="Whose faces are these?",
     openapi_extra=_body(IdentifyFields),
@@ -100,6 +105,7 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
 @router.post(
     "/gallery/enroll",
     status_code=201,
+    dependencies=[needs(Scope.ENROLL, gallery=GalleryIn.BODY)],
     response_model=EnrollResponse,
     summary="Store photographs of a subject",
     openapi_extra=_body(EnrollFields),
@@ -124,6 +130,11 @@ async def enroll(request: Request, response: Response, service: Service) -> Enro
     return EnrollResponse.of(answer)
 
 
-@router.get("/model", response_model=ModelCard, summary="The served model's card")
+@router.get(
+    "/model",
+    dependencies=[needs(gallery=GalleryIn.NOTHING)],
+    response_model=ModelCard,
+    summary="The served model's card",
+)
 async def model(service: Service) -> ModelCard:
     return service.card

@@ -37,7 +37,7 @@ def test_the_tree_in_the_docstring_is_the_tree(kind: type[SamefaceError]) -> Non
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_what_the_caller_can_mend_is_a_4xx_and_only_that(kind: type[SamefaceError]) -> None:
-    theirs = issubclass(kind, errors.BadInput | errors.NotFound | errors.Conflict)
+    theirs = issubclass(kind, errors.BadInput | errors.AccessDenied | errors.NotFound | errors.Conflict)
     assert (STATUS[kind.code] < 500) == theirs
 
 

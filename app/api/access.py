@@ -1,0 +1,143 @@
+"""Who may do what: each route declares the scopes that it asks for, in one line.
+
+    @router.post("/identify", dependencies=[needs(Scope.IDENTIFY, gallery=GalleryIn.BODY)])
+
+A route that declares nothing is open to `admin` keys only, and a test fails until it does. Before any key exists,
+everything is open to callers on this machine; see app.keys.keyring for how keys are checked.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from app import logs
+from app.errors import Forbidden, Unauthenticated
+from app.keys.key import ApiKey, Scope
+from app.settings import Settings, is_loopback
+
+_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="an API key with the scope that is asked for")
+_BEARER = HTTPBearer(auto_error=False, description="the same key, the other usual way")
+
+
+class GalleryIn(StrEnum):
+    """Where a route's gallery is named, for keys that are bound to galleries."""
+
+    NOTHING = "nothing"  # it touches none: every key may
+    BODY = "body"  # field `gallery`, which app.api.body checks
+    PARAMETER = "parameter"  # path or query parameter `gallery`, the default gallery where it is left out
+    ANY = "any"  # it touches several or all: no bound key may
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A dependency: the caller's key must have one of `scopes` (none: any key will do) and reach the gallery."""
+
+    scopes: tuple[Scope, ...]
+    gallery: GalleryIn
+
+    async def __call__(
+        self,
+        request: Request,
+        header: Annotated[str | None, Security(_HEADER)],
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    ) -> None:
+        """Raises Unauthenticated or Forbidden; else leaves the key in `request.state.key` and its id in the log."""
+        key = _authenticate(request, header or (bearer.credentials if bearer else None))
+        request.state.key = key
+        if key is None:
+            return
+        logs.key_id.set(key.key_id)
+        self._check_scopes(key)
+        self._check_gallery(request, key)
+
+    def _check_scopes(self, key: ApiKey) -> None:
+        if self.scopes and not key.permits(self.scopes):
+            raise Forbidden(
+                f"the API key {key.key_id} lacks the scope {' or '.join(self.scopes)}",
+                scopes_needed=[*self.scopes],
+                scopes=sorted(key.scopes),
+            )
+
+    def _check_gallery(self, request: Request, key: ApiKey) -> None:
+        if self.gallery is GalleryIn.PARAMETER:
+            name = request.path_params.get("gallery") or request.query_params.get("gallery", "default")
+            check_gallery(request, name)
+        elif self.gallery is GalleryIn.ANY and key.galleries is not None:
+            raise Forbidden(
+                f"the API key {key.key_id} is bound to galleries, and this needs one that is not",
+                galleries=sorted(key.galleries),
+            )
+
+
+def needs(*scopes: Scope, gallery: GalleryIn = GalleryIn.ANY) -> Any:
+    """For `dependencies=[...]` of a route: any of `scopes`, or any valid key where none is given."""
+    return Depends(Access(scopes, gallery))
+
+
+def public() -> Any:
+    """For `dependencies=[...]` of a route that asks for no key."""
+    return Depends(_open_to_all)
+
+
+def check_gallery(request: Request, gallery: str) -> None:
+    """Raises Forbidden where the caller's key is bound to other galleries, whether or not this one exists."""
+    key: ApiKey | None = getattr(request.state, "key", None)
+    if key is not None and not key.reaches(gallery):
+        raise Forbidden(
+            f"the API key {key.key_id} is not bound to the gallery {gallery!r}",
+            field="gallery",
+            gallery=gallery,
+            galleries=sorted(key.galleries or ()),
+        )
+
+
+async def refuse_undeclared(request: Request) -> None:
+    """Dependency of the whole application: a route that declares no access is for `admin` keys only."""
+    if declared(request.scope["route"]) is None:
+        header = await _HEADER(request)
+        await Access((Scope.ADMIN,), GalleryIn.ANY)(request, header, await _BEARER(request))
+
+
+def declared(route: Any) -> Access | bool | None:
+    """What a route declares: its Access, True where it is public, None where it says nothing."""
+    for dependency in getattr(route, "dependencies", ()):
+        if isinstance(dependency.dependency, Access):
+            return dependency.dependency
+        if dependency.dependency is _open_to_all:
+            return True
+    return None
+
+
+async def _open_to_all() -> None:
+    pass
+
+
+def _authenticate(request: Request, presented: str | None) -> ApiKey | None:
+    """None where no key exists and the caller is let in without one."""
+    keyring = request.app.state.service.keyring
+    if not keyring.required:
+        _check_keyless_caller(request)
+        return None
+    if presented is None:
+        raise Unauthenticated(
+            "an API key is needed, in the header X-API-Key or as Authorization: Bearer", reason="missing"
+        )
+    key: ApiKey = keyring.authenticate(presented)
+    return key
+
+
+def _check_keyless_caller(request: Request) -> None:
+    """The address that is listened on is checked at start; this holds where a server was given another one."""
+    settings: Settings = request.app.state.settings
+    if settings.allow_unauthenticated_public:
+        return
+    if request.client is not None and not is_loopback(request.client.host):
+        raise Unauthenticated(
+            "no API key exists yet, so only this machine is served; `sameface keys create` makes one", reason="missing"
+        )
+    # A browser's form can be sent to this machine by any page that it shows.
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise Forbidden("a page of another site sent this; without API keys that is refused")
