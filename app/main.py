@@ -39,11 +39,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from another host
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(refuse_undeclared)],
     )
+    app.state.settings = settings
     app.include_router(routes.router)
         dependencies=[Depends(refuse_undeclared)],
     app.include_router(health.router)
-    app.state.settings = settings
     install_problem_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
@@ -69,6 +70,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.gallery.index import GalleryIndex
     from app.gallery.migration import migrate
     from app.gallery.store import GalleryStore
+    from app.keys.keyring import Keyring
+    from app.keys.store import KeyStore
     from app.search import GallerySearcher
 
     with ExitStack() as opened:
@@ -76,8 +79,6 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             settings.weights_dir,
             model=f"{settings.model}.onnx",
             device=Device(settings.device),
-    from app.keys.keyring import Keyring
-    from app.keys.store import KeyStore
             detector_threads=settings.detector_threads,
             embedder_threads=settings.embedder_threads,
             workers=settings.image_workers,
@@ -90,6 +91,10 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         engine = open_engine(settings.database_url)
         opened.callback(engine.dispose)
         migrate(engine)
+        keyring = Keyring(KeyStore(engine), refresh_seconds=settings.key_refresh_seconds)
+        keyring.start()
+        opened.callback(keyring.stop)
+        _check_address(settings, keyring.required)
         store = GalleryStore(engine, pipeline.card.id)
         index = GalleryIndex(pipeline.card.embedding_size)
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
@@ -97,10 +102,6 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         opened.callback(follower.stop)
         _wait_for_index(follower.wait_for, store.revision(), settings)
         searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
-        keyring = Keyring(KeyStore(engine), refresh_seconds=settings.key_refresh_seconds)
-        keyring.start()
-        opened.callback(keyring.stop)
-        _check_address(settings, keyring.required)
         opened.callback(searcher.close)
         threads = opened.enter_context(ThreadPoolExecutor(settings.database_workers, thread_name_prefix="database"))
         yield FaceService(
@@ -122,6 +123,15 @@ def _wait_for_index(wait_for: Callable[[int, float], bool], revision: int, setti
         )
 
 
+def _check_address(settings: Settings, keys_exist: bool) -> None:
+    if not (keys_exist or settings.loopback_only or settings.allow_unauthenticated_public):
+        raise ConfigurationError(
+            f"{variable('host')}={settings.host} can be reached from other machines, and there is no API key yet: "
+            "make one with `sameface keys create`, or listen on 127.0.0.1, or set "
+            f"{variable('allow_unauthenticated_public')}=true if something in front authenticates callers"
+        )
+
+
 def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -132,15 +142,6 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             app.state.startup_error = error
             raise
         card = app.state.service.card
-def _check_address(settings: Settings, keys_exist: bool) -> None:
-    if not (keys_exist or settings.loopback_only or settings.allow_unauthenticated_public):
-        raise ConfigurationError(
-            f"{variable('host')}={settings.host} can be reached from other machines, and there is no API key yet: "
-            "make one with `sameface keys create`, or listen on 127.0.0.1, or set "
-            f"{variable('allow_unauthenticated_public')}=true if something in front authenticates callers"
-        )
-
-
         logger.info("serving", extra={"facts": {"model": card.id, "sha256": card.sha256, "version": __version__}})
         try:
             yield

@@ -104,8 +104,8 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
 
 @router.post(
     "/gallery/enroll",
-    status_code=201,
     dependencies=[needs(Scope.ENROLL, gallery=GalleryIn.BODY)],
+    status_code=201,
     response_model=EnrollResponse,
     summary="Store photographs of a subject",
     openapi_extra=_body(EnrollFields),
