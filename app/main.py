@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,7 +44,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.include_router(routes.router)
-        dependencies=[Depends(refuse_undeclared)],
     app.include_router(health.router)
     install_problem_handlers(app)
     # The last one added is the outermost.
@@ -65,11 +65,14 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.faces.decode import ImageLimits
     from app.faces.pipeline import open_pipeline
     from app.faces.runtime import Device
+    from app.decisions import DecisionRecorder
+    from app.gallery.decisions import DecisionLog
     from app.gallery.engine import open_engine
     from app.gallery.follower import GalleryFollower
     from app.gallery.index import GalleryIndex
     from app.gallery.migration import migrate
     from app.gallery.store import GalleryStore
+    from app.gallery.sweeper import Sweeper
     from app.keys.keyring import Keyring
     from app.keys.store import KeyStore
     from app.search import GallerySearcher
@@ -95,7 +98,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         keyring.start()
         opened.callback(keyring.stop)
         _check_address(settings, keyring.required)
-        store = GalleryStore(engine, pipeline.card.id)
+        store = GalleryStore(engine, pipeline.card.id, _template_keys(settings))
+        store.check_keys()
         index = GalleryIndex(pipeline.card.embedding_size)
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
         follower.start()
@@ -112,6 +116,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             follower=follower,
             keyring=keyring,
             database_threads=threads,
+            decisions=DecisionRecorder(decisions),
         )
 
 
