@@ -65,6 +65,8 @@ def best_threshold(squared_l2: Distances, same: Flags) -> float:
     right = np.concatenate([[0], np.cumsum(np.where(positive, 1, -1))])
     # A cut between equal distances cannot be made.
     right[1:-1][values[1:] == values[:-1]] = -len(same)
+    # Nor can a distance of 4 be accepted.
+    right[1:][values >= 4.0] = -len(same)
     cut = int(right.argmax())
     edges = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [4.0]])
     return float(edges[cut])

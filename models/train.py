@@ -73,7 +73,6 @@ def main() -> None:
     # loop
     saved = time.monotonic()
     sums: dict[str, float] = {}
-    log = (options.out / "log.jsonl").open("a")
     bar = tqdm(range(start, steps), initial=start, total=steps, unit="step", mininterval=10)
     network.train()
     for step in bar:
@@ -84,8 +83,7 @@ def main() -> None:
             sums[name] = sums.get(name, 0.0) + value / options.report_steps
         if (step + 1) % options.report_steps == 0:
             bar.set_postfix({name: f"{value:.3f}" for name, value in sums.items()})
-            log.write(json.dumps({"step": step + 1, "seconds": time.monotonic(), **sums}) + "\n")
-            log.flush()
+            report(options, {"step": step + 1, "seconds": time.monotonic(), **sums})
             sums = {}
         if time.monotonic() - saved > 60 * options.checkpoint_minutes:
             save(options, network, optimiser, step + 1)
@@ -174,6 +172,12 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, options: Options, progre
         factor = 0.5 * (1 + float(torch.cos(torch.tensor(angle))))
     for group in optimiser.param_groups:
         group["lr"] = options.learning_rate * factor
+
+
+def report(options: Options, row: dict[str, float]) -> None:
+    """Append one row to the log."""
+    with (options.out / "log.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
 
 
 def save(options: Options, network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:

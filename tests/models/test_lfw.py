@@ -1,0 +1,63 @@
+"""LFW's protocol: nothing is skipped silently."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.faces.crop import CropSpec
+from app.faces.detect import FaceDetector
+from models.lfw import NO_FACE_DISTANCE, WEIGHTS, crop_all, distances, embed_all, read_pairs, report
+
+LIST = "2\t1\nAnn_Lee\t1\t2\nAnn_Lee\t1\tBob\t3\nBob\t3\t4\nBob\t4\tAnn_Lee\t2\n"
+
+
+@pytest.fixture
+def pair_list(tmp_path: Path) -> Path:
+    (tmp_path / "pairs.txt").write_text(LIST)
+    return tmp_path / "pairs.txt"
+
+
+def test_a_pair_list_names_photographs_folds_and_who_is_the_same(pair_list: Path) -> None:
+    pairs = read_pairs(pair_list)
+    assert pairs.first == ["Ann_Lee_0001", "Ann_Lee_0001", "Bob_0003", "Bob_0004"]
+    assert pairs.second == ["Ann_Lee_0002", "Bob_0003", "Bob_0004", "Ann_Lee_0002"]
+    assert pairs.same.tolist() == [True, False, True, False]
+    assert pairs.fold.tolist() == [0, 0, 1, 1]
+
+
+def test_a_list_shorter_than_it_promises_is_an_error(pair_list: Path) -> None:
+    pair_list.write_text(LIST.replace("Bob\t3\t4\n", ""))
+    with pytest.raises(ValueError, match="promises 4 pairs and has 3"):
+        read_pairs(pair_list)
+
+
+def test_a_missing_photograph_is_an_error(pair_list: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        crop_all(pair_list.parent, ["Ann_Lee_0001"], FaceDetector(WEIGHTS), CropSpec())
+
+
+def test_a_photograph_without_a_face_stays_in_the_protocol_as_rejected(pair_list: Path) -> None:
+    pairs = read_pairs(pair_list)
+    east, north = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    squared_l2 = distances(pairs, {"Ann_Lee_0001": east, "Ann_Lee_0002": east, "Bob_0003": north})
+    assert squared_l2.tolist() == [0, 2, NO_FACE_DISTANCE, NO_FACE_DISTANCE]
+    one_fold = replace(pairs, fold=np.zeros(4, np.int64))
+    result = report(one_fold, squared_l2, acquired=3)
+    assert result["failures_to_acquire"] == 1
+    assert result["accuracy"] == 0.75  # the same pair without a face is a false reject
+
+
+def test_embeddings_keep_their_names_over_several_batches() -> None:
+    crops = {f"p{i}": np.full((2, 2, 3), i, np.uint8) for i in range(7)}
+    embedded = embed_all(crops, lambda batch: batch[:, 0, 0, :1].astype(np.float32), batch_size=3)
+    assert {name: int(value[0]) for name, value in embedded.items()} == {f"p{i}": i for i in range(7)}
+
+
+def test_faces_are_found_in_lfw(lfw: Path) -> None:
+    pairs = read_pairs(lfw / "pairsDevTest.txt")
+    assert len(pairs.same) == 1000
+    assert pairs.same.sum() == 500
+    crops = crop_all(lfw / "images", pairs.names[:12], FaceDetector(WEIGHTS), CropSpec())
+    assert len(crops) == 12

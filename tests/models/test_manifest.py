@@ -1,0 +1,59 @@
+"""Which photographs are trained on."""
+
+from pathlib import Path
+
+import pytest
+
+from models.manifest import LAYOUTS, folder_per_person, read, read_exclusions, without, write
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_a_folder_per_person_names_people_and_skips_what_is_no_photograph(tmp_path: Path) -> None:
+    touch(tmp_path, "ann/1.jpg", "ann/more/2.PNG", "bob/3.webp", "bob/notes.txt", ".ipynb_checkpoints/4.jpg")
+    rows = [(p.path.name, p.identity, p.source) for p in folder_per_person(tmp_path, "mine")]
+    assert rows == [("1.jpg", "ann", "mine"), ("2.PNG", "ann", "mine"), ("3.webp", "bob", "mine")]
+
+
+def test_celeba_keeps_training_and_validation_people_apart_and_its_test_people_out(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "7_000001.jpg", "8_162770.jpg", "9_162771.jpg", "9_182637.jpg", "10_182638.jpg")
+    training = [p.path.stem for p in LAYOUTS["celeba"](tmp_path, "celeba")]
+    validation = [p.path.stem for p in LAYOUTS["celeba-validation"](tmp_path, "celeba-validation")]
+    assert training == ["7_000001", "8_162770"]
+    assert validation == ["9_162771", "9_182637"]
+
+
+@pytest.mark.parametrize(("layout", "cap"), [("pins", 120), ("vgg2", 150)])
+def test_people_of_many_photographs_are_capped_evenly(tmp_path: Path, layout: str, cap: int) -> None:
+    touch(tmp_path, *(f"ann/{i:04d}.jpg" for i in range(2 * cap)), "bob/1.jpg")
+    rows = list(LAYOUTS[layout](tmp_path, layout))
+    numbers = [int(p.path.stem) for p in rows if p.identity == "ann"]
+    assert numbers == list(range(0, 2 * cap, 2))
+    assert len(rows) == cap + 1
+
+
+def test_exclusions_name_people_or_single_unlabelled_files(tmp_path: Path) -> None:
+    touch(tmp_path / "fiw", "F1/MID1/a.jpg", "F1/MID2/b.jpg")
+    touch(tmp_path / "utk", "20_0_1.jpg", "30_1_0.jpg")
+    listed = tmp_path / "overlap.tsv"
+    listed.write_text("set\tidentity_or_file\nfiw\tF1/MID1\nutk\t30_1_0.jpg\n")
+    photos = [*LAYOUTS["fiw"](tmp_path / "fiw", "fiw"), *LAYOUTS["utk"](tmp_path / "utk", "utk")]
+    kept = without(photos, read_exclusions(listed))
+    assert [(p.source, p.identity, p.path.name) for p in kept] == [
+        ("fiw", "F1/MID2", "b.jpg"),
+        ("utk", "", "20_0_1.jpg"),
+    ]
+
+
+def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+    touch(tmp_path, "ann/with\ttab.jpg", "bob/2.jpg")
+    photos = list(folder_per_person(tmp_path, "mine"))
+    assert write(photos, tmp_path / "manifest.tsv") == 2
+    assert read(tmp_path / "manifest.tsv") == photos

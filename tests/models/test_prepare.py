@@ -1,0 +1,62 @@
+"""Photographs to crops, with the service's own code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.domain import FaceChoice
+from app.faces.choose import choose_face
+from app.faces.crop import CropSpec, crop_face
+from app.faces.decode import ImageLimits, decode
+from app.faces.detect import FaceDetector
+from models import prepare
+from models.data import Crops
+from models.manifest import Photo
+
+SPEC = CropSpec().widened(8)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, portrait: bytes, portrait_again: bytes, no_face: bytes) -> list[Photo]:
+    contents = {"ann/1.jpg": portrait, "ann/2.jpg": portrait_again, "bob/3.jpg": no_face, "bob/4.jpg": b"broken"}
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return [Photo(tmp_path / name, name.split("/")[0], "mine") for name in contents]
+
+
+def test_crops_are_those_of_the_service_and_failures_are_counted(photos: list[Photo], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert prepare.make_part((0, photos), prepare.Recipe(tmp_path / "out", SPEC)) == 4
+    crops = Crops(tmp_path / "out")
+    photograph = decode(photos[0].path.read_bytes(), ImageLimits())
+    face = choose_face(FaceDetector(prepare.WEIGHTS).detect(photograph), FaceChoice.CENTRAL, photograph)
+    np.testing.assert_array_equal(crops[np.array([0])][0], crop_face(photograph, face, SPEC))
+    assert len(crops) == 2
+    assert crops.names == ["mine/ann"]
+    failed = (tmp_path / "out" / "part-00000.failed").read_text()
+    assert failed.count("no_face") == failed.count("unsupported_format") == 1
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "PART_SIZE", 2)
+    recipe = prepare.Recipe(tmp_path / "out", SPEC)
+    recipe.out.mkdir()
+    marker = np.zeros((0, SPEC.crop_px, SPEC.crop_px, 3), np.uint8)
+    np.save(recipe.out / "part-00000.npy", marker)  # made already: must be left as it is
+    (recipe.out / "part-00000.tsv").touch()
+    (recipe.out / "part-00000.failed").touch()
+    assert prepare.prepare(photos, recipe, processes=1) == (2, 2)
+    assert len(np.load(recipe.out / "part-00000.npy")) == 0
+    assert (recipe.out / "failures.tsv").read_text().count("\n") == 2
+
+
+def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:
+    detector = FaceDetector(prepare.WEIGHTS)
+    with pytest.raises(prepare.SamefaceError, match="no face"):
+        prepare.crop_photo(photos[2], detector, SPEC)
+    assert Image.fromarray(prepare.crop_photo(photos[0], detector, SPEC)).size == (128, 128)
