@@ -70,6 +70,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.gallery.engine import open_engine
     from app.gallery.follower import GalleryFollower
     from app.gallery.index import GalleryIndex
+    from app.gallery.listener import ChangeListener
     from app.gallery.migration import migrate
     from app.gallery.store import GalleryStore
     from app.gallery.sweeper import Sweeper
@@ -104,6 +105,9 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
         follower.start()
         opened.callback(follower.stop)
+        listener = ChangeListener(engine, follower.wake, retry_seconds=settings.follow_interval_seconds)
+        listener.start()
+        opened.callback(listener.stop)
         _wait_for_index(follower.wait_for, store.revision(), settings)
         searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
         opened.callback(searcher.close)

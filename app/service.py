@@ -27,7 +27,7 @@ from app.domain import (
     is_match,
     squared_l2,
 )
-from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound
+from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound, NotReady
 from app.records import GalleryRecords
 from app.search import GallerySearcher, Search, SearchResult
 from app.settings import Settings
@@ -116,16 +116,19 @@ class FaceService:
         max_faces: int = 1,
         threshold: float | None = None,
         fpir: float | None = None,
+        min_revision: int | None = None,
     ) -> Identification:
         """Whose faces are these? Up to `top_k` subjects below the threshold, for up to `max_faces` faces (0: all).
 
-        No face in the photograph is an answer. Raises GalleryNotFound, FarNotSupported, BadRequest and the errors of
-        photographs.
+        No face in the photograph is an answer. Raises GalleryNotFound, FarNotSupported, BadRequest, the errors of
+        photographs, and NotReady where the index does not reach `min_revision` in time.
         """
         started = time.perf_counter()
         self._check_top_k(top_k)
         with _naming("image"):
             faces = await self.pipeline.embed_all(image, max_faces=max_faces)
+        if min_revision is not None:
+            await self._reach(min_revision)
         found, search_ms = await self._search(gallery, faces, top_k)
         limit = self._identification_threshold(found, threshold, fpir)
         return Identification(
@@ -186,6 +189,16 @@ class FaceService:
             return await self._face(image, choice, "image")
         except BadInput as error:
             return enrolment.Rejected(error)
+
+    async def _reach(self, revision: int) -> None:
+        if not await self.follower.reach(revision, self.settings.index_wait_seconds):
+            applied = self.follower.lag.applied_revision
+            raise NotReady(
+                f"this replica is at revision {applied} of the gallery and did not reach {revision} in time",
+                field="min_revision",
+                revision=applied,
+                min_revision=revision,
+            )
 
     async def _search(self, gallery: str, faces: Sequence[EmbeddedFace], top_k: int) -> tuple[SearchResult, float]:
         started = time.perf_counter()

@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     )
     database_workers: int = Field(8, ge=1, le=256, description="Threads that wait for the database.")
     follow_interval_seconds: float = Field(
-        1.0, gt=0, description="How often the index asks the database for changes made by other replicas."
+        1.0,
+        gt=0,
+        description="How often the index asks the database for changes made by other replicas; PostgreSQL also sends "
+        "word of them at once.",
     )
     index_wait_seconds: float = Field(
         5.0,

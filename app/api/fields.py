@@ -68,6 +68,7 @@ Threshold = Annotated[float, Field(ge=0, le=4, allow_inf_nan=False), BeforeValid
 Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), BeforeValidator(_no_boolean)]
 TopK = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
 MaxFaces = Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)]
+Revision = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_no_boolean)]
 GalleryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE)]
@@ -102,6 +103,11 @@ class IdentifyFields(_Body):
     fpir: Rate | None = Field(
         None,
         description="wanted chance that a stranger is given any name; chooses the threshold for the gallery's size",
+    )
+    min_revision: Revision | None = Field(
+        None,
+        description="a revision that an answer about the gallery named; this one is made from it or a later one, or "
+        "is 503 `not_ready` where this replica does not get there in time",
     )
 
 

@@ -98,6 +98,7 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
         max_faces=fields.max_faces,
         threshold=fields.threshold,
         fpir=fields.fpir,
+        min_revision=fields.min_revision,
     )
     return IdentifyResponse.of(answer, service.card)
 

@@ -1,5 +1,6 @@
 """The thread that keeps an index in step with the database."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -9,6 +10,8 @@ from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 
 logger = logging.getLogger(__name__)
+
+_REACH_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class GalleryFollower:
             self.wake()
         with self._progress:
             self._progress.wait_for(lambda: self._index.revision >= revision or self._stopping, timeout_seconds)
+        return self._index.revision >= revision
+
+    async def reach(self, revision: int, timeout_seconds: float) -> bool:
+        """As `wait_for`, and without a thread, since any number of callers may name a revision that never comes."""
+        deadline = time.monotonic() + timeout_seconds
+        if self._index.revision < revision:
+            self.wake()
+        while self._index.revision < revision and time.monotonic() < deadline and not self._stopping:  # noqa: ASYNC110
+            await asyncio.sleep(_REACH_POLL_SECONDS)
         return self._index.revision >= revision
 
     @property

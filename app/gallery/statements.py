@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from app.domain import Gallery, GalleryFace, Subject
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery.checks import canonical_face_id, is_gallery_name, is_subject_id
+from app.gallery.listener import announce
 from app.gallery.tables import faces, galleries, gallery_state, subjects
 
 _LAST_CHARACTER = "\U0010ffff"  # no subject_id contains it
@@ -18,7 +19,9 @@ _TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None}
 def next_revision(connection: sa.Connection) -> int:
     """Take the next revision; every other writer waits until this transaction ends."""
     taken = sa.update(gallery_state).values(revision=gallery_state.c.revision + 1).returning(gallery_state.c.revision)
-    return int(connection.execute(taken).scalar_one())
+    revision = int(connection.execute(taken).scalar_one())
+    announce(connection)
+    return revision
 
 
 def no_gallery(name: str) -> GalleryNotFound:

@@ -1,5 +1,6 @@
 """The follower: prompt, patient with a database that is away, and never dead."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -237,3 +238,18 @@ def test_a_database_restored_from_a_backup_is_read_anew(
     follower._catch_up()
     assert [candidate.subject_id for candidate in nearest(index, 2)] == ["ada"]
     assert "went back from revision 3 to 2" in caplog.text
+
+
+def test_reaching_a_revision_needs_no_thread_and_ends_when_the_time_is_up(
+    sqlite_store: GalleryStore, follow: Callable[..., GalleryFollower]
+) -> None:
+    follower = follow(sqlite_store)
+
+    async def reach_all() -> list[bool]:
+        revision = sqlite_store.add("default", "ada", [new_face(1)]).revision
+        waiting = [follower.reach(revision, 20), *(follower.reach(revision + 99, 0.2) for _ in range(200))]
+        return await asyncio.gather(*waiting)
+
+    threads = threading.active_count()
+    assert asyncio.run(reach_all()) == [True] + [False] * 200
+    assert threading.active_count() == threads
