@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app import gallery_commands
 from app.key_commands import keys
 from app.settings import markdown_table
 from app.terminal import plain_errors, read_settings
@@ -15,6 +16,9 @@ app = typer.Typer(
 )
 
 app.add_typer(keys, name="keys")
+app.add_typer(gallery_commands.audit, name="audit")
+app.command()(gallery_commands.verify_erasure)
+app.command()(gallery_commands.rotate_key)
 
 
 @app.command()

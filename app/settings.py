@@ -7,10 +7,11 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -82,6 +83,36 @@ class Settings(BaseSettings):
         600.0, gt=0, description="How long the first load of the index may take at start before the service gives up."
     )
 
+    # Keeping and forgetting
+    template_keys: SecretStr | None = Field(
+        None,
+        description="Keys that embeddings are encrypted with in the database (AES-256-GCM): 32 random bytes each, in "
+        "base64, separated by commas. The first one encrypts, all of them decrypt.",
+    )
+    template_keys_file: Path | None = Field(
+        None, description="A file with the template keys, one a line, instead of `SAMEFACE_TEMPLATE_KEYS`."
+    )
+    sweep_interval_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="How often subjects whose `expires_at` is over are erased; until then they can be found.",
+    )
+    audit_decisions: bool = Field(
+        False,
+        description="Record each decision of a verification or identification in the audit log, as enrolments and "
+        "erasures always are.",
+    )
+    audit_retention_days: int | None = Field(
+        None, ge=1, le=36_500, description="How long entries of the audit log are kept; unset, for ever."
+    )
+    max_audit_queue: int = Field(
+        10_000,
+        ge=1,
+        description="Most decisions that wait for the audit log; one more is answered 503 `overloaded`, because it "
+        "could not be recorded.",
+    )
+
     # Model
     weights_dir: Path = Field(
         REPOSITORY / "models" / "weights", description="Folder of the ONNX files; by default the repository's own."
@@ -150,6 +181,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def audit_retention(self) -> timedelta | None:
+        """How long entries of the audit log are kept; None for ever."""
+        return None if self.audit_retention_days is None else timedelta(days=self.audit_retention_days)
+
+    @property
     def loopback_only(self) -> bool:
         """Whether no other machine can reach `host`."""
         return is_loopback(self.host)
@@ -193,7 +229,7 @@ def _describe(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0])
     description = Settings.model_fields[name].description if name in Settings.model_fields else "no such setting"
     # A database URL may hold a password.
-    given = "" if name == "database_url" else f"={fault['input']!s}"
+    given = "" if name in ("database_url", "template_keys") else f"={fault['input']!s}"
     return f"{variable(name)}{given}: {fault['msg'].removeprefix('Value error, ')}. {description}"
 
 

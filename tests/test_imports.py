@@ -14,13 +14,13 @@ LAYERS = [
     {"app", "app.errors", "app.domain", "app.logs"},
     {"app.batcher", "app.settings"},
     {"app.faces", "app.gallery"},
-    {"app.search", "app.enrolment", "app.keys", "app.records", "app.thresholds"},
+    {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.records", "app.thresholds"},
     {"app.service"},
     {"app.health"},
     {"app.api"},
     {"app.main"},
     {"app.terminal"},
-    {"app.key_commands"},
+    {"app.gallery_commands", "app.key_commands"},
     {"app.cli"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -1,12 +1,16 @@
 """What the database tells an index: the rows that changed after a revision, tombstones included."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from app.gallery.sealing import SealBroken, StoredTemplate, TemplateKeys
 from app.gallery.tables import faces, galleries, gallery_state, subjects
+
+logger = logging.getLogger(__name__)
 
 
 class FaceChange(NamedTuple):
@@ -49,6 +53,7 @@ _FACES = sa.select(
     subjects.c.name,
     sa.cast(faces.c.face_id, sa.String),  # many times faster than UUID objects
     faces.c.vector,
+    faces.c.key_id,
 ).join_from(faces, subjects, faces.c.subject_key == subjects.c.id, isouter=True)
 _GALLERIES = sa.select(galleries.c.id, galleries.c.revision, galleries.c.name)
 
@@ -58,7 +63,9 @@ def read_revision(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(gallery_state.c.revision)).scalar_one())
 
 
-def read_changes(connection: sa.Connection, model_id: str, after_revision: int, limit: int) -> Changes:
+def read_changes(
+    connection: sa.Connection, model_id: str, after_revision: int, limit: int, keys: TemplateKeys
+) -> Changes:
     """The next `limit` or so faces of a model after a revision, in order, and the galleries that go with them.
 
     Each statement may see a later database than the one before. Rows that moved beyond `revision` meanwhile are left
@@ -67,17 +74,35 @@ def read_changes(connection: sa.Connection, model_id: str, after_revision: int, 
     revision = newest = read_revision(connection)
     if newest <= after_revision:
         return Changes(newest, newest)
-    rows = _read_faces(connection, model_id, faces.c.revision.between(after_revision + 1, revision), limit)
+    rows = _read_faces(connection, keys, model_id, faces.c.revision.between(after_revision + 1, revision), limit)
     if len(rows) == limit:  # perhaps in the middle of a revision
         revision = rows[-1].revision
         rest = sa.and_(faces.c.revision == revision, faces.c.id > rows[-1].id)
-        rows += _read_faces(connection, model_id, rest)
+        rows += _read_faces(connection, keys, model_id, rest)
     events = connection.execute(_GALLERIES.where(galleries.c.revision.between(after_revision + 1, revision)))
     return Changes(revision, newest, [GalleryChange._make(row) for row in events], rows)
 
 
 def _read_faces(
-    connection: sa.Connection, model_id: str, condition: sa.ColumnElement[bool], limit: int | None = None
+    connection: sa.Connection,
+    keys: TemplateKeys,
+    model_id: str,
+    condition: sa.ColumnElement[bool],
+    limit: int | None = None,
 ) -> list[FaceChange]:
     query = _FACES.where(faces.c.model_id == model_id, condition).order_by(faces.c.revision, faces.c.id).limit(limit)
-    return list(map(FaceChange._make, connection.execute(query).all()))
+    return [
+        FaceChange._make(row[:-1]) if row[-1] is None else _opened(FaceChange._make(row[:-1]), row[-1], keys, model_id)
+        for row in connection.execute(query).all()
+    ]
+
+
+def _opened(change: FaceChange, key_id: str, keys: TemplateKeys, model_id: str) -> FaceChange:
+    if change.vector is None:
+        return change
+    try:
+        template = keys.open(StoredTemplate(change.vector, "", key_id), change.face_id, model_id)
+    except SealBroken as error:  # one damaged row must not keep all others from being followed
+        logger.error("%s; it is left out", error)
+        return change._replace(vector=None)
+    return change._replace(vector=template.vector)

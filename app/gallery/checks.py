@@ -5,10 +5,12 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from app.errors import BadRequest, FaceNotFound
+
+Time = TypeVar("Time", datetime, datetime | None)
 
 MAX_SUBJECT_ID_CHARACTERS = 128
 MAX_NAME_CHARACTERS = 256
@@ -72,11 +74,21 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def check_expires_at(expires_at: datetime | None) -> datetime | None:
+def check_expires_at(expires_at: Time) -> Time:
     """Raises BadRequest for a time without a time zone."""
     if expires_at is None or expires_at.tzinfo is not None:
         return expires_at
     raise BadRequest("expires_at needs a time zone, as in 2030-01-31T12:00:00Z", field="expires_at")
+
+
+def check_not_expired(expires_at: datetime | None) -> None:
+    """Raises BadRequest for a time that is over already, or without a time zone."""
+    if expires_at is not None and check_expires_at(expires_at) <= datetime.now(UTC):
+        raise BadRequest(
+            f"expires_at is {expires_at.isoformat()}, which is over",
+            field="expires_at",
+            now=datetime.now(UTC).isoformat(),
+        )
 
 
 def canonical_face_id(face_id: str) -> str:

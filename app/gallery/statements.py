@@ -13,7 +13,7 @@ from app.gallery.listener import announce
 from app.gallery.tables import faces, galleries, gallery_state, subjects
 
 _LAST_CHARACTER = "\U0010ffff"  # no subject_id contains it
-_TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None}
+_TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None, "key_id": None}
 
 
 def next_revision(connection: sa.Connection) -> int:
@@ -104,11 +104,24 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     return count
 
 
-def face_ids_by_content(connection: sa.Connection, key: int, model_id: str) -> dict[str, str]:
-    """The content_sha256 and face_id of each of a subject's faces."""
-    query = sa.select(faces.c.content_sha256, faces.c.face_id)
+def list_expired(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
+    """id, subject_id and the gallery's name of subjects whose time is over, the longest first."""
+    query = sa.select(subjects.c.id, subjects.c.subject_id, galleries.c.name.label("gallery"))
+    over = subjects.c.expires_at <= datetime.now(UTC)
+    return list(connection.execute(query.join(galleries).where(over).order_by(subjects.c.expires_at).limit(limit)))
+
+
+def key_ids(connection: sa.Connection) -> list[str]:
+    """All keys that faces are encrypted with."""
+    query = sa.select(faces.c.key_id).where(faces.c.key_id.is_not(None)).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def face_ids_by_content(connection: sa.Connection, key: int, model_id: str) -> dict[tuple[str, str | None], str]:
+    """The face_id of each of a subject's faces, by content_sha256 and key_id."""
+    query = sa.select(faces.c.content_sha256, faces.c.key_id, faces.c.face_id)
     rows = connection.execute(query.where(faces.c.subject_key == key, faces.c.model_id == model_id))
-    return {row.content_sha256: row.face_id for row in rows}
+    return {(row.content_sha256, row.key_id): row.face_id for row in rows}
 
 
 def insert_faces(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

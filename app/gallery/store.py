@@ -4,8 +4,8 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 import numpy as np
@@ -23,9 +23,10 @@ from app.domain import (
     Subject,
 )
 from app.errors import BadRequest, NotReady
-from app.gallery import checks, statements
+from app.gallery import audit, checks, statements
 from app.gallery.changes import Changes, read_changes, read_revision
 from app.gallery.engine import NO_TRANSACTION, WRITING, WriteTurn, database_errors
+from app.gallery.sealing import Template, TemplateKeys
 from app.gallery.tables import galleries, subjects
 
 logger = logging.getLogger(__name__)
@@ -58,19 +59,25 @@ class _Write:
         self.transaction.rollback()
         return self.revision - 1
 
+    def audit(self, action: str, **facts: Any) -> None:
+        """Say in the audit log what this transaction does."""
+        audit.append(self.connection, [audit.entry(action, revision=self.revision, **facts)])
+
 
 class GalleryStore:
     """Galleries, subjects and the faces of one model, in SQL. Synchronous and thread-safe.
 
     Every method raises NotReady when the database cannot answer, and GalleryNotFound for a gallery that does not
-    exist. What a method wrote is on disk when it returns; a method that raises has changed nothing.
+    exist. What a method wrote is on disk when it returns; a method that raises has changed nothing. Every write is in
+    the audit log. With `keys`, vectors are encrypted on their way into the database.
     """
 
-    def __init__(self, engine: sa.Engine, model_id: str) -> None:
+    def __init__(self, engine: sa.Engine, model_id: str, keys: TemplateKeys | None = None) -> None:
         self._reader = engine
         self._writer = engine.execution_options(**WRITING)
         self._turn = WriteTurn(engine)
         self._model_id = model_id
+        self._keys = keys or TemplateKeys()
 
     def add(
         self,
@@ -105,7 +112,9 @@ class GalleryStore:
             statements.insert_faces(write.connection, [place | face | {"revision": write.revision} for face in new])
             if row is not None and (new or values):
                 statements.update_subject(write.connection, row, values, write.revision)
-            revision = write.revision if row is None or new or values else write.undo()
+            if changed := row is None or new or values:
+                write.audit("enroll", gallery=gallery, subject_id=subject_id, created=row is None, faces=len(new))
+            revision = write.revision if changed else write.undo()
         return EnrolledSubject(subject_id, created=row is None, revision=revision, faces=stored)
 
     def update_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> int:
@@ -120,6 +129,7 @@ class GalleryStore:
             if not values:
                 return write.undo()
             statements.update_subject(write.connection, row, values, write.revision)
+            write.audit("update", gallery=gallery, subject_id=subject_id, fields=sorted(values))
             return write.revision
 
     def remove_subject(self, gallery: str, subject_id: str) -> ErasedSubject:
@@ -127,6 +137,7 @@ class GalleryStore:
         with self._write() as write:
             row = self._subject_row(write.connection, gallery, subject_id)
             erased = ErasedSubject(statements.delete_subject(write.connection, row.id, write.revision), write.revision)
+            write.audit("erase", gallery=gallery, subject_id=subject_id, faces=erased.faces)
         self.purge()
         return erased
 
@@ -135,6 +146,7 @@ class GalleryStore:
         with self._write() as write:
             gallery_id = statements.gallery_id(write.connection, gallery)
             statements.blank_face(write.connection, gallery_id, face_id, write.revision)
+            write.audit("erase_face", gallery=gallery, face_id=checks.canonical_face_id(face_id))
         self.purge()
         return write.revision
 
@@ -142,16 +154,50 @@ class GalleryStore:
         """Make a gallery, unless it exists, and return a revision from which indexes know it. Raises BadRequest."""
         checks.check_gallery_name(name)
         with self._write() as write:
-            made = statements.insert_gallery(write.connection, name, write.revision)
-            return write.revision if made else write.undo()
+            if not statements.insert_gallery(write.connection, name, write.revision):
+                return write.undo()
+            write.audit("create_gallery", gallery=name)
+            return write.revision
 
     def drop_gallery(self, name: str) -> ErasedGallery:
         """Erase a gallery with all its subjects and faces."""
         with self._write() as write:
             gallery_id = statements.gallery_id(write.connection, name)
-            erased = statements.delete_gallery(write.connection, gallery_id, write.revision)
+            erased = ErasedGallery(
+                *statements.delete_gallery(write.connection, gallery_id, write.revision), write.revision
+            )
+            write.audit("drop_gallery", gallery=name, subjects=erased.subjects, faces=erased.faces)
         self.purge()
-        return ErasedGallery(*erased, write.revision)
+        return erased
+
+    def erase_expired(self, limit: int = 100) -> int | None:
+        """Erase up to `limit` subjects whose time is over; the revision from which no index finds them, or None.
+
+        Replicas may do this side by side: each subject is erased once.
+        """
+        with self._read() as connection:
+            if not statements.list_expired(connection, 1):
+                return None
+        with self._write() as write:
+            expired = statements.list_expired(write.connection, limit)
+            if not expired:
+                write.undo()
+                return None
+            for row in expired:
+                faces = statements.delete_subject(write.connection, row.id, write.revision)
+                write.audit("expire", gallery=row.gallery, subject_id=row.subject_id, faces=faces)
+        self.purge()
+        return write.revision
+
+    def record(self, entries: Sequence[audit.Entry]) -> None:
+        """Add entries to the audit log."""
+        with self._turn.taken(), database_errors(), self._writer.begin() as connection:
+            audit.append(connection, entries)
+
+    def prune_audit(self, retention: timedelta) -> int:
+        """Delete entries of the audit log that are older, and return how many."""
+        with self._turn.taken(), database_errors(), self._writer.begin() as connection:
+            return audit.prune(connection, retention)
 
     def galleries(self) -> list[Gallery]:
         """All galleries by name."""
@@ -196,7 +242,13 @@ class GalleryStore:
     def changes(self, after_revision: int, limit: int = 10_000) -> Changes:
         """What changed after a revision, about `limit` faces at a time; repeat from the revision it names."""
         with self._read() as connection:
-            return read_changes(connection, self._model_id, after_revision, limit)
+            return read_changes(connection, self._model_id, after_revision, limit, self._keys)
+
+    def check_keys(self) -> None:
+        """Raises ConfigurationError where a key is missing that templates are encrypted with."""
+        with self._read() as connection:
+            for key_id in statements.key_ids(connection):
+                self._keys.key(key_id)
 
     def revision(self) -> int:
         """The revision of the last committed write."""
@@ -244,11 +296,11 @@ class GalleryStore:
         known = statements.face_ids_by_content(connection, key, self._model_id)
         stored, new = [], []
         for face, vector in zip(faces, vectors, strict=True):
-            existed = face.content_sha256 in known
-            face_id = known.setdefault(face.content_sha256, str(uuid.uuid4()))
-            stored.append(StoredFace(face_id, existed))
-            if not existed:
-                new.append({"face_id": face_id, "vector": vector, "content_sha256": face.content_sha256})
+            face_id = self._known_face(known, face.content_sha256)
+            stored.append(StoredFace(face_id or str(uuid.uuid4()), existed=face_id is not None))
+            if face_id is None:
+                new.append(self._row(stored[-1].face_id, Template(vector, face.content_sha256)))
+                known[new[-1]["content_sha256"], new[-1]["key_id"]] = stored[-1].face_id
         if new and len(known) > max_faces:
             raise BadRequest(
                 f"the subject would have {len(known)} faces; the limit is {max_faces}",
@@ -257,6 +309,17 @@ class GalleryStore:
                 max_faces=max_faces,
             )
         return stored, new
+
+    def _known_face(self, known: Mapping[tuple[str, str | None], str], content_sha256: str) -> str | None:
+        for key_id in {key_id for _, key_id in known}:
+            face_id = known.get((self._keys.content_hash(content_sha256, key_id), key_id))
+            if face_id is not None:
+                return face_id
+        return None
+
+    def _row(self, face_id: str, template: Template) -> dict[str, Any]:
+        sealed = self._keys.seal(template, face_id, self._model_id)
+        return {"face_id": face_id, **asdict(sealed)}
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,14 +90,37 @@ faces = sa.Table(
     sa.Column("model_id", sa.String(128), nullable=False),
     sa.Column("gallery_id", _Key, sa.ForeignKey("galleries.id"), nullable=False, index=True),
     sa.Column("subject_key", _Key, sa.ForeignKey("subjects.id"), index=True),
-    sa.Column("vector", sa.LargeBinary),  # little-endian float32, one after the other
-    sa.Column("content_sha256", sa.String(64)),  # of the uploaded file, in hexadecimal
+    sa.Column("vector", sa.LargeBinary),  # little-endian float32, one after the other; or app.gallery.sealing's
+    sa.Column("content_sha256", sa.String(64)),  # of the uploaded file, in hexadecimal; keyed where key_id is set
     sa.Column("revision", sa.BigInteger, nullable=False, index=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("key_id", sa.String(16)),  # of the key that `vector` is encrypted with, if it is
     sa.UniqueConstraint("face_id", "model_id"),
     sa.CheckConstraint(
         "(vector IS NULL) = (subject_key IS NULL) AND (content_sha256 IS NULL) = (subject_key IS NULL)",
         name="tombstone_is_blank",
     ),
     sqlite_autoincrement=True,
+)
+_sealed = faces.c.key_id.is_not(None)
+sa.Index("ix_faces_key_id", faces.c.key_id, sqlite_where=_sealed, postgresql_where=_sealed)
+
+# Rows chained by their hashes; see app.gallery.audit.
+audit_entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+audit_state = sa.Table(
+    "audit_state",
+    metadata,
+    sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("pruned_position", sa.BigInteger, nullable=False),
+    sa.Column("pruned_hash", sa.String(64), nullable=False),
 )

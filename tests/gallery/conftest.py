@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.gallery.audit import GENESIS
 from app.gallery.engine import open_engine
 from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
@@ -95,6 +96,8 @@ def database_url(database: str, request: pytest.FixtureRequest) -> str:
         "DELETE FROM galleries",
         "INSERT INTO galleries (name, revision, created_at) VALUES ('default', 1, now())",
         "UPDATE gallery_state SET revision = 1",
+        "DELETE FROM audit_entries",
+        f"UPDATE audit_state SET position = 0, hash = '{GENESIS}', pruned_position = 0, pruned_hash = '{GENESIS}'",
     )
     return url
 

@@ -1,0 +1,141 @@
+"""The audit log: who did what to whom, and which decisions were made. It holds no biometric data.
+
+Each row carries sha256(hash of the row before + its own canonical JSON), so that a row that was altered, removed,
+inserted or moved breaks the chain from there on. The one row of `audit_state` holds the end of the chain, and where it
+begins once old rows were pruned. Whoever can write to the database can forge a whole new chain: keep the hash that
+`sameface audit verify` prints somewhere else, and give it back to the next verification.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import logs
+from app.gallery.tables import audit_entries, audit_state
+
+GENESIS = "0" * 64
+_PAGE = 5_000
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """What was found. `fault` says what is wrong at `broken_position`, the first row that does not fit."""
+
+    entries: int
+    first_position: int
+    last_position: int
+    last_hash: str
+    broken_position: int | None = None
+    fault: str | None = None
+
+
+def entry(action: str, **facts: Any) -> Entry:
+    """An entry of now, made by the request and the key that this code works for; a fact that is None is left out."""
+    given = {
+        "action": action,
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "key_id": logs.key_id.get(),
+        "request_id": logs.request_id.get(),
+    }
+    return {key: value for key, value in (given | facts).items() if value is not None}
+
+
+def append(connection: sa.Connection, entries: Sequence[Entry]) -> None:
+    """Add entries to the chain inside the caller's transaction; others who append wait until it ends."""
+    if not entries:
+        return
+    taken = sa.update(audit_state).values(position=audit_state.c.position + len(entries))
+    last, previous = connection.execute(taken.returning(audit_state.c.position, audit_state.c.hash)).one()
+    rows = []
+    for position, one in enumerate(entries, start=last - len(entries) + 1):
+        text = _canonical(one)
+        previous = _hash(previous, text)
+        rows.append({"position": position, "at": _time(one), "entry": text, "hash": previous})
+    connection.execute(sa.insert(audit_entries), rows)
+    connection.execute(sa.update(audit_state).values(hash=previous))
+
+
+def prune(connection: sa.Connection, retention: timedelta) -> int:
+    """Delete the oldest entries, up to the first that is to be kept, and return how many.
+
+    The hash of the last one deleted stays, so that the rest can still be verified.
+    """
+    cutoff = datetime.now(UTC) - retention
+    oldest_kept = sa.select(sa.func.min(audit_entries.c.position)).where(audit_entries.c.at >= cutoff)
+    # Locked: nobody appends meanwhile.
+    state = connection.execute(sa.update(audit_state).values(id=1).returning(audit_state)).one()
+    last = (connection.execute(oldest_kept).scalar_one() or state.position + 1) - 1
+    pruned_hash = connection.execute(
+        sa.select(audit_entries.c.hash).where(audit_entries.c.position == last)
+    ).scalar_one_or_none()
+    if pruned_hash is None or last <= state.pruned_position:
+        return 0
+    connection.execute(sa.delete(audit_entries).where(audit_entries.c.position <= last))
+    connection.execute(sa.update(audit_state).values(pruned_position=last, pruned_hash=pruned_hash))
+    append(connection, [entry("prune_audit", up_to_position=last)])
+    return int(last - state.pruned_position)
+
+
+def verify(connection: sa.Connection, known_hash: str | None = None) -> AuditVerification:
+    """Walk the chain from its beginning to the first row that does not fit, or to its end.
+
+    `known_hash` is one that an earlier verification gave: a chain that does not contain it was forged. The caller's
+    transaction must see one state of the database throughout.
+    """
+    state = connection.execute(sa.select(audit_state)).one()
+    position, current = state.pruned_position, state.pruned_hash
+    seen = known_hash in (None, current)
+
+    def result(fault: str | None = None, broken: int | None = None) -> AuditVerification:
+        checked = position - state.pruned_position
+        return AuditVerification(checked, state.pruned_position + 1, position, current, broken, fault)
+
+    for row in rows(connection):
+        if row.position != position + 1:
+            return result(f"entries {position + 1} to {row.position - 1} are missing", position + 1)
+        if _hash(current, row.entry) != row.hash:
+            return result("the entry does not fit its hash and the one before", row.position)
+        if not _is_time_of(row.at, row.entry):
+            return result("the time that pruning goes by is not that of the entry", row.position)
+        position, current = row.position, row.hash
+        seen = seen or current == known_hash
+    if (position, current) != (state.position, state.hash):
+        return result(f"the chain was at {state.position} entries, the last rows are missing or added", position + 1)
+    if not seen:
+        return result("the hash of the earlier verification is not in this chain")
+    return result()
+
+
+def rows(connection: sa.Connection) -> Iterator[sa.Row[Any]]:
+    """All rows of `audit_entries` in order, a page at a time."""
+    after: int | None = None
+    while True:
+        query = sa.select(audit_entries).order_by(audit_entries.c.position).limit(_PAGE)
+        page = connection.execute(query if after is None else query.where(audit_entries.c.position > after)).all()
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].position
+
+
+def _canonical(one: Entry) -> str:
+    return json.dumps(one, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _hash(previous: str, text: str) -> str:
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+
+
+def _time(one: Entry) -> datetime:
+    return datetime.fromisoformat(one["at"])
+
+
+def _is_time_of(at: datetime, text: str) -> bool:
+    return _time(json.loads(text)) == at

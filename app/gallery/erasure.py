@@ -1,0 +1,174 @@
+"""Proof that erasing leaves nothing behind, by looking for the bytes.
+
+Nothing biometric is kept for it: a canary, a subject made of random numbers in a gallery of its own, is enrolled,
+found on the disk, erased, and looked for again. With SQLite all files of the database are searched. The files of a
+PostgreSQL are not ours to read: it keeps what was erased in its table files until a vacuum has made room and new rows
+have taken it (`VACUUM FULL` writes the table anew at once), and in its write-ahead log until the segment is recycled
+and in whatever archives and replicas copied it; of that, its own statistics are told.
+"""
+
+import hashlib
+import mmap
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from app.domain import NewFace
+from app.errors import SubjectNotFound
+from app.gallery.engine import database_errors
+from app.gallery.store import GalleryStore
+from app.gallery.tables import faces, subjects
+
+CHUNK_BYTES = 16  # of a vector: long enough never to occur by chance, short enough to find what was cut by a page
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `ok` None where it cannot be proven from here."""
+
+    check: str
+    ok: bool | None
+    detail: str
+
+
+def verify_erasure(
+    engine: sa.Engine,
+    *,
+    embedding_size: int = 128,
+    wanted: Sequence[bytes] = (),
+    receipt_revision: int | None = None,
+) -> list[Finding]:
+    """Look at tombstones, the erasure of `receipt_revision`, a canary, and the `wanted` bytes; writes the canary only.
+
+    Raises NotReady where the database does not answer.
+    """
+    findings = [_tombstones(engine)]
+    if receipt_revision is not None:
+        findings.append(_receipt(engine, receipt_revision))
+    store = GalleryStore(engine, "erasure-canary")
+    if engine.dialect.name == "sqlite":
+        findings.append(_canary(engine, store, embedding_size))
+        findings.append(_log(engine, store))
+        if wanted:
+            findings.append(_wanted(engine, wanted))
+    else:
+        findings.append(_canary_rows(engine, store, embedding_size))
+        findings.append(_dead_rows(engine))
+    return findings
+
+
+def database_files(engine: sa.Engine) -> list[Path]:
+    """The files of a SQLite database that hold rows: itself, its write-ahead log and its rollback journal."""
+    file = Path(str(engine.url.database))
+    return [path for suffix in ("", "-wal", "-journal") if (path := file.with_name(file.name + suffix)).exists()]
+
+
+def chunks(secret: bytes) -> list[bytes]:
+    """A secret in the pieces that are looked for."""
+    whole = [secret[start : start + CHUNK_BYTES] for start in range(0, len(secret) - CHUNK_BYTES + 1, CHUNK_BYTES)]
+    return whole or [secret]
+
+
+def found_in(files: Sequence[Path], wanted: Sequence[bytes]) -> list[tuple[Path, bytes]]:
+    """Which of the byte strings lie in which file."""
+    return [(path, secret) for path in files for secret in _present(path, wanted)]
+
+
+def _present(path: Path, wanted: Sequence[bytes]) -> Iterator[bytes]:
+    if path.stat().st_size == 0:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield from (secret for secret in wanted if content.find(secret) >= 0)
+
+
+def _tombstones(engine: sa.Engine) -> Finding:
+    rest = sa.or_(faces.c.vector.is_not(None), faces.c.content_sha256.is_not(None), faces.c.key_id.is_not(None))
+    removed = sa.select(sa.func.count()).select_from(faces).where(faces.c.subject_key.is_(None))
+    with database_errors(), engine.connect() as connection:
+        total = connection.execute(removed).scalar_one()
+        full = connection.execute(removed.where(rest)).scalar_one()
+    return Finding("tombstones", full == 0, f"{total} removed faces, {full} of them not blank")
+
+
+def _receipt(engine: sa.Engine, revision: int) -> Finding:
+    rows = sa.select(faces.c.subject_key.is_(None)).where(faces.c.revision == revision)
+    with database_errors(), engine.connect() as connection:
+        blank = list(connection.execute(rows).scalars())
+    detail = f"{len(blank)} faces at revision {revision}, {blank.count(False)} of them not removed"
+    return Finding("receipt", False not in blank, detail)
+
+
+def _canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Finding:
+    wanted, gallery = _enroll_canary(engine, store, embedding_size)
+    before = {secret for _, secret in found_in(database_files(engine), wanted)}
+    _erase_canary(store, gallery)
+    left = found_in(database_files(engine), wanted)
+    detail = f"{len(before)} of {len(wanted)} pieces were on the disk before the erasure, {len(left)} after it"
+    if left:
+        detail += " in " + ", ".join(sorted({path.name for path, _ in left}))
+    return Finding("canary", not left and len(before) == len(set(wanted)), detail)
+
+
+def _canary_rows(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Finding:
+    _, gallery = _enroll_canary(engine, store, embedding_size)
+    _erase_canary(store, gallery)
+    with database_errors(), engine.connect() as connection:
+        left = connection.execute(sa.select(sa.func.count()).where(faces.c.model_id == "erasure-canary")).scalar_one()
+    return Finding("canary", left == 0, f"{left} rows of the erased canary can be selected")
+
+
+def _enroll_canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> tuple[list[bytes], str]:
+    """What lies on the disk of a subject of random numbers, and the gallery it is in."""
+    gallery, name, note = f"erasure-canary-{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(16)
+    vectors = np.frombuffer(secrets.token_bytes(4 * 3 * embedding_size), np.uint32).reshape(3, embedding_size)
+    photographs = [hashlib.sha256(secrets.token_bytes(32)).hexdigest() for _ in vectors]
+    new = [NewFace((row / 2**32).astype(np.float32), photo) for row, photo in zip(vectors, photographs, strict=True)]
+    store.create_gallery(gallery)
+    store.add(gallery, "canary", new, name=name, metadata={"note": note})
+    rows = sa.select(faces.c.vector, faces.c.content_sha256).join(subjects).where(subjects.c.name == name)
+    wanted = [name.encode(), note.encode()]
+    with database_errors(), engine.connect() as connection:
+        for row in connection.execute(rows):
+            wanted += [*chunks(row.vector), row.content_sha256.encode()]
+    return wanted, gallery
+
+
+def _erase_canary(store: GalleryStore, gallery: str) -> None:
+    try:
+        store.remove_subject(gallery, "canary")
+    except SubjectNotFound as error:
+        raise RuntimeError("somebody else has erased the canary") from error
+    store.drop_gallery(gallery)
+
+
+def _log(engine: sa.Engine, store: GalleryStore) -> Finding:
+    if not store.purge():
+        return Finding("write-ahead log", False, "it is in use and could not be emptied; run this again")
+    log = Path(f"{engine.url.database}-wal")
+    size = log.stat().st_size if log.exists() else 0
+    # A service that writes meanwhile fills it again, with rows that are there now.
+    return Finding("write-ahead log", True, f"emptied; {size} bytes were written to it since")
+
+
+def _wanted(engine: sa.Engine, wanted: Sequence[bytes]) -> Finding:
+    pieces = [piece for secret in wanted for piece in chunks(secret)]
+    found = found_in(database_files(engine), pieces)
+    places = ", ".join(sorted({path.name for path, _ in found})) or "no file"
+    return Finding("given bytes", not found, f"{len(found)} of {len(pieces)} pieces found, in {places}")
+
+
+def _dead_rows(engine: sa.Engine) -> Finding:
+    query = "SELECT sum(n_dead_tup) FROM pg_stat_user_tables WHERE relname IN ('faces', 'subjects', 'galleries')"
+    with database_errors(), engine.connect() as connection:
+        dead = connection.exec_driver_sql(query).scalar_one()
+    return Finding(
+        "files of PostgreSQL",
+        None,
+        f"about {dead or 0} removed or replaced rows lie in its files until they are vacuumed and their room is used "
+        "again; VACUUM FULL writes the tables anew. Its write-ahead log, archives and standbys keep copies for as long "
+        "as they are set to. With template keys, what lies there is encrypted.",
+    )

@@ -1,0 +1,71 @@
+"""The proof of erasure holds where it should, and fails where something was left."""
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from app.gallery import erasure
+from app.gallery.erasure import Finding, verify_erasure
+from app.gallery.sealing import TemplateKeys
+from app.gallery.store import GalleryStore
+from tests.gallery.faces import MODEL_ID, new_face
+
+SECRET = np.asarray(new_face(1).embedding).tobytes()
+
+
+def by_check(findings: list[Finding]) -> dict[str, bool | None]:
+    return {finding.check: finding.ok for finding in findings}
+
+
+def test_nothing_is_left_of_who_was_erased(store: GalleryStore, engine: sa.Engine) -> None:
+    for seed in range(1, 20):
+        store.add("default", f"s{seed}", [new_face(seed)], name=f"Name {seed}")
+    erased = store.remove_subject("default", "s1")
+    findings = by_check(verify_erasure(engine, wanted=[SECRET, b"Name 1 "], receipt_revision=erased.revision))
+    if engine.dialect.name == "sqlite":
+        assert findings == {
+            "tombstones": True,
+            "receipt": True,
+            "canary": True,
+            "write-ahead log": True,
+            "given bytes": True,
+        }
+    else:
+        assert findings == {"tombstones": True, "receipt": True, "canary": True, "files of PostgreSQL": None}
+    assert [gallery.name for gallery in store.galleries()] == ["default"]
+    assert len(store.subjects("default")) == 18
+
+
+def test_who_was_not_erased_is_found(sqlite_store: GalleryStore) -> None:
+    revision = sqlite_store.add("default", "ada", [new_face(1)]).revision
+    findings = by_check(verify_erasure(sqlite_store._reader, wanted=[SECRET], receipt_revision=revision))
+    assert findings["given bytes"] is False
+    assert findings["receipt"] is False
+    assert findings["canary"] is True
+
+
+def test_encrypted_canaries_are_not_needed_but_encrypted_galleries_pass(sqlite_store: GalleryStore) -> None:
+    engine = sqlite_store._reader
+    GalleryStore(engine, MODEL_ID, TemplateKeys((b"k" * 32,))).add("default", "ada", [new_face(1)])
+    findings = by_check(verify_erasure(engine, wanted=[SECRET]))
+    assert findings["canary"] is True
+    assert findings["given bytes"] is True
+
+
+def test_a_database_that_does_not_overwrite_is_caught(
+    sqlite_store: GalleryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sqlite_store._reader
+
+    @sa.event.listens_for(engine, "checkout")
+    def insecure(connection: sa.engine.interfaces.DBAPIConnection, _record: object, _proxy: object) -> None:
+        connection.cursor().execute("PRAGMA secure_delete = OFF")
+
+    monkeypatch.setattr(GalleryStore, "purge", lambda store: True)
+    findings = by_check(verify_erasure(engine))
+    assert findings["canary"] is False
+
+
+def test_short_bytes_are_looked_for_whole() -> None:
+    assert erasure.chunks(b"Ada") == [b"Ada"]
+    assert erasure.chunks(b"a" * 40) == [b"a" * 16, b"a" * 16]

@@ -1,0 +1,104 @@
+"""Subjects whose time is over are erased once, by whichever replica comes first, and nobody else is."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from app.domain import ErasedSubject
+from app.gallery import audit
+from app.gallery.follower import GalleryFollower
+from app.gallery.index import GalleryIndex
+from app.gallery.store import GalleryStore
+from app.gallery.sweeper import Sweeper
+from tests.gallery.faces import EMBEDDING_SIZE, MODEL_ID, embedding, new_face
+
+HOUR = timedelta(hours=1)
+
+
+def enroll(store: GalleryStore, subject_id: str, seed: int, expires_in: timedelta | None) -> None:
+    expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
+    store.add("default", subject_id, [new_face(seed)], expires_at=expires_at)
+
+
+def test_only_those_whose_time_is_over_go(store: GalleryStore) -> None:
+    for seed, (subject_id, expires_in) in enumerate([("over", -HOUR), ("later", HOUR), ("never", None)]):
+        enroll(store, subject_id, seed, expires_in)
+    revision = store.erase_expired()
+    assert revision == store.revision()
+    assert [subject.subject_id for subject in store.subjects("default")] == ["later", "never"]
+    assert store.erase_expired() is None
+    assert store.revision() == revision
+
+
+def test_a_time_that_was_put_off_counts(store: GalleryStore) -> None:
+    enroll(store, "ada", 1, -HOUR)
+    store.update_subject("default", "ada", {"expires_at": datetime.now(UTC) + HOUR})
+    assert store.erase_expired() is None
+
+
+def test_an_expired_face_is_not_found_any_more(store: GalleryStore) -> None:
+    index = GalleryIndex(EMBEDDING_SIZE)
+    follower = GalleryFollower(store, index, interval_seconds=60)
+    follower.start()
+    enroll(store, "ada", 1, -HOUR)
+    assert follower.wait_for(store.revision(), 60)
+    assert index.search("default", embedding(1)[None], 1)[0]
+    sweeper = Sweeper(store, follower.wake, interval_seconds=60)
+    sweeper.start()
+    assert follower.wait_for(3, 60)
+    assert index.search("default", embedding(1)[None], 1) == [[]]
+    sweeper.stop()
+    follower.stop()
+
+
+def test_replicas_that_sweep_together_erase_each_subject_once(engine: sa.Engine) -> None:
+    store = GalleryStore(engine, MODEL_ID)
+    for seed in range(12):
+        enroll(store, f"s{seed}", seed, -HOUR)
+    replicas = [GalleryStore(engine, MODEL_ID) for _ in range(3)]
+
+    def sweep(replica: GalleryStore) -> None:
+        while replica.erase_expired(limit=2) is not None:
+            pass
+
+    threads = [threading.Thread(target=sweep, args=(replica,)) for replica in replicas]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.subjects("default") == []
+    with engine.connect() as connection:
+        expired = [row.entry for row in audit.rows(connection) if '"action":"expire"' in row.entry]
+    assert len(expired) == 12
+
+
+def test_the_sweeper_outlives_a_database_that_is_away(sqlite_store: GalleryStore) -> None:
+    fails = threading.Event()
+    swept = threading.Event()
+
+    class Flaky(GalleryStore):
+        def erase_expired(self, limit: int = 100) -> int | None:
+            if not fails.is_set():
+                fails.set()
+                raise RuntimeError("away")
+            return super().erase_expired(limit)
+
+    enroll(sqlite_store, "ada", 1, -HOUR)
+    flaky = Flaky(sqlite_store._reader, MODEL_ID)
+    sweeper = Sweeper(flaky, swept.set, interval_seconds=0.01)
+    sweeper.start()
+    assert swept.wait(60)
+    sweeper.stop()
+    assert sqlite_store.subjects("default") == []
+
+
+def test_old_entries_of_the_audit_log_are_pruned(store: GalleryStore, engine: sa.Engine) -> None:
+    old = (datetime.now(UTC) - timedelta(days=2)).isoformat(timespec="milliseconds")
+    store.record([{"action": "verify", "at": old}])
+    assert isinstance(
+        store.remove_subject("default", store.add("default", "a", [new_face(1)]).subject_id), ErasedSubject
+    )
+    Sweeper(store, lambda: None, interval_seconds=60, audit_retention=timedelta(days=1)).sweep()
+    with engine.connect() as connection:
+        assert audit.verify(connection).first_position == 2
