@@ -5,10 +5,11 @@ x to the right and y down, whatever scale detection ran at. Embeddings are unit 
 for the shipped model. The one distance is squared L2 between unit vectors: 0 same, 4 opposite.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,6 +218,14 @@ class Subject:
     updated_at: datetime
     faces: int
     expires_at: datetime | None = None
+
+
+class SubjectChanges(TypedDict, total=False):
+    """What can be changed of a subject; what is left out stays."""
+
+    name: str | None
+    metadata: Mapping[str, Any]
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """What an enrolment makes of its photographs: which are stored, which are turned down, and whose face they resemble."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain import (
     Candidate,
@@ -16,8 +14,7 @@ from app.domain import (
     StoredFace,
     is_match,
 )
-from app.errors import BadInput, BadRequest, LowQuality
-from app.gallery import checks
+from app.errors import BadInput, LowQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +25,6 @@ class Rejected:
 
 
 Outcome = EmbeddedFace | Rejected
-
-
-def check_metadata(metadata: Mapping[str, Any] | None, max_metadata_bytes: int) -> None:
-    """Raises BadRequest where metadata cannot be kept as JSON, or is larger than allowed in UTF-8."""
-    if metadata is None:
-        return
-    size = len(json.dumps(checks.check_metadata(metadata), ensure_ascii=False).encode())
-    if size > max_metadata_bytes:
-        raise BadRequest(
-            f"metadata has {size} bytes as JSON; the limit is {max_metadata_bytes}",
-            field="metadata",
-            metadata_bytes=size,
-            max_metadata_bytes=max_metadata_bytes,
-        )
 
 
 def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:

@@ -11,10 +11,12 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
-from app.api import health, routes
+from app.api import galleries, health, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
 from app.api.limits import BodyLimit, Deadline, InFlightLimit
+from app.api.openapi import install_openapi
+from app.api.paths import EncodedSlashes
 from app.api.problems import install_problem_handlers
 from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.service import FaceService
@@ -44,9 +46,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.include_router(routes.router)
+    app.include_router(galleries.router)
+    app.include_router(subjects.router)
     app.include_router(health.router)
     install_problem_handlers(app)
+    install_openapi(app)
     # The last one added is the outermost.
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
     app.add_middleware(Deadline, seconds=settings.request_deadline_seconds)
     app.add_middleware(InFlightLimit, max_requests=settings.max_requests_in_flight)

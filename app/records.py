@@ -8,12 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from app.domain import ErasedGallery, ErasedSubject, Gallery, GalleryFace, Subject
+from app.domain import ErasedGallery, ErasedSubject, Gallery, GalleryFace, Subject, SubjectChanges
 from app.errors import GalleryNotFound, NotReady
+from app.gallery.checks import check_metadata_size
 
 if TYPE_CHECKING:
     from app.gallery.follower import GalleryFollower
-    from app.gallery.store import GalleryStore, SubjectChanges
+    from app.gallery.store import GalleryStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,12 +24,19 @@ class GalleryRecords:
     """Awaitable use cases over the store; each raises GalleryNotFound, SubjectNotFound, FaceNotFound or NotReady."""
 
     def __init__(
-        self, store: "GalleryStore", follower: "GalleryFollower", *, threads: Executor, index_wait_seconds: float
+        self,
+        store: "GalleryStore",
+        follower: "GalleryFollower",
+        *,
+        threads: Executor,
+        index_wait_seconds: float,
+        max_metadata_bytes: int,
     ) -> None:
         self.store = store
         self.follower = follower
         self._threads = threads
         self._index_wait_seconds = index_wait_seconds
+        self._max_metadata_bytes = max_metadata_bytes
 
     async def galleries(self, *, limit: int, after: str | None = None) -> list[Gallery]:
         """Up to `limit` galleries by name, those that follow `after`."""
@@ -62,8 +70,9 @@ class GalleryRecords:
         """What is known of a subject."""
         return await self.in_database(self.store.subject, gallery, subject_id)
 
-    async def change_subject(self, gallery: str, subject_id: str, changes: "SubjectChanges") -> tuple[Subject, bool]:
+    async def change_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> tuple[Subject, bool]:
         """The subject after the changes, and whether identifications here show them already."""
+        check_metadata_size(changes.get("metadata"), self._max_metadata_bytes)
         revision = await self.in_database(self.store.update_subject, gallery, subject_id, changes)
         indexed = await self.until_indexed(revision)
         return await self.subject(gallery, subject_id), indexed

@@ -28,6 +28,7 @@ from app.domain import (
     squared_l2,
 )
 from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound, NotReady
+from app.gallery.checks import check_metadata_size
 from app.records import GalleryRecords
 from app.search import GallerySearcher, Search, SearchResult
 from app.settings import Settings
@@ -70,7 +71,11 @@ class FaceService:
         self.follower = follower
         self.keyring = keyring
         self.records = GalleryRecords(
-            store, follower, threads=database_threads, index_wait_seconds=settings.index_wait_seconds
+            store,
+            follower,
+            threads=database_threads,
+            index_wait_seconds=settings.index_wait_seconds,
+            max_metadata_bytes=settings.max_metadata_bytes,
         )
 
     @property
@@ -159,7 +164,7 @@ class FaceService:
         """
         started = time.perf_counter()
         self._check_image_count(images)
-        enrolment.check_metadata(metadata, self.settings.max_metadata_bytes)
+        check_metadata_size(metadata, self.settings.max_metadata_bytes)
         outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)

@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError, from_json
 
-from app.domain import DuplicatePolicy, FaceChoice
+from app.domain import DuplicatePolicy, FaceChoice, SubjectChanges
 
 # No control characters: they hide in logs and terminals, and PostgreSQL has no NUL.
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
@@ -76,6 +76,32 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_P
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GalleryFields(_Body):
+    """A gallery to be made."""
+
+    name: GalleryName = Field(examples=["staff"])
+
+
+class SubjectChangeFields(_Body):
+    """What to change of a subject."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: Name | None = None
+    metadata: Metadata = Field(default_factory=dict, description="a JSON object; in a form, as text")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("changes", "give name or metadata, or both")
+        return self
+
+    @property
+    def changes(self) -> SubjectChanges:
+        """The fields that were given."""
+        return cast("SubjectChanges", self.model_dump(exclude_unset=True))
 
 
 class VerifyFields(_Body):

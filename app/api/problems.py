@@ -122,4 +122,5 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return problem_of(bad_request(list(error.errors())))
+    faults = [{**fault, "loc": fault["loc"][1:] or fault["loc"]} for fault in error.errors()]  # less query or path
+    return problem_of(bad_request(faults))

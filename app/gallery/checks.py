@@ -74,6 +74,20 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def check_metadata_size(metadata: Mapping[str, Any] | None, max_metadata_bytes: int) -> None:
+    """Raises BadRequest where metadata cannot be kept as JSON, or is larger than allowed in UTF-8."""
+    if metadata is None:
+        return
+    size = len(json.dumps(check_metadata(metadata), ensure_ascii=False).encode())
+    if size > max_metadata_bytes:
+        raise BadRequest(
+            f"metadata has {size} bytes as JSON; the limit is {max_metadata_bytes}",
+            field="metadata",
+            metadata_bytes=size,
+            max_metadata_bytes=max_metadata_bytes,
+        )
+
+
 def check_expires_at(expires_at: Time) -> Time:
     """Raises BadRequest for a time without a time zone."""
     if expires_at is None or expires_at.tzinfo is not None:

@@ -1,0 +1,182 @@
+"""/gallery/subjects and /gallery/faces: who is enrolled, read, changed and erased."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app import domain
+from app.api.access import GalleryIn, needs
+from app.api.body import read_fields
+from app.api.fields import GalleryName, SubjectChangeFields, SubjectId
+from app.api.openapi import body, body_problems, problems
+from app.api.paging import NextCursor, PageQuery, page
+from app.api.paths import FaceInPath, SubjectInPath
+from app.api.routes import Service
+from app.keys.key import Scope
+
+router = APIRouter(prefix="/gallery", tags=["gallery"])
+
+GalleryInQuery = Annotated[GalleryName, Query(description="name of the gallery")]
+
+_FACE_ID = "6f1e7c1c-3b0e-4b43-9c55-3d7b5d2f7c11"
+_SUBJECT: dict[str, Any] = {
+    "subject_id": "emp-0042",
+    "gallery": "default",
+    "name": "A. Lee",
+    "metadata": {"floor": 3},
+    "created_at": "2026-11-22T09:30:00Z",
+    "updated_at": "2026-11-22T09:30:00Z",
+    "expires_at": None,
+    "faces": 2,
+}
+
+
+class SubjectsQuery(PageQuery):
+    """Which subjects of which gallery."""
+
+    gallery: GalleryName = "default"
+    prefix: SubjectId | None = Field(None, description="what the subject_id begins with")
+
+    @property
+    def of(self) -> str:
+        return f"subjects\0{self.gallery}\0{self.prefix or ''}"
+
+
+class Subject(BaseModel):
+    """A person of a gallery; `faces` are those of the served model."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SUBJECT]})
+
+    subject_id: str
+    gallery: str
+    name: str | None
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    faces: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, subject: domain.Subject) -> Self:
+        return cls(**{name: getattr(subject, name) for name in Subject.model_fields})
+
+
+class ChangedSubject(Subject):
+    """A subject after its change."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_SUBJECT, "indexed": True}]})
+
+    indexed: bool = Field(description="whether identifications here show the change already; if not, they will shortly")
+
+
+class SubjectPage(BaseModel):
+    """Subjects by subject_id, in the order of its code points."""
+
+    items: list[Subject]
+    next_cursor: NextCursor
+
+
+class GalleryFace(BaseModel):
+    """A stored face, without its embedding."""
+
+    face_id: str = Field(examples=[_FACE_ID])
+    created_at: datetime
+
+
+class GalleryFaces(BaseModel):
+    """A subject's faces, oldest first; they fit into one page."""
+
+    items: list[GalleryFace]
+    next_cursor: NextCursor = None
+
+
+class ErasedFaces(BaseModel):
+    """How many there were."""
+
+    faces: int = Field(ge=0)
+
+
+class Erased(BaseModel):
+    """What went, and the revision from which no replica finds it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"erased": {"faces": 3}, "revision": 18_233}]})
+
+    erased: ErasedFaces
+    revision: int
+
+
+_ACCESS = [needs(Scope.ENROLL, gallery=GalleryIn.PARAMETER)]
+_SUBJECT_PROBLEMS = ("bad_request", "gallery_not_found", "subject_not_found", "not_ready")
+
+
+@router.get(
+    "/subjects",
+    dependencies=_ACCESS,
+    summary="Who is enrolled?",
+    responses=problems("bad_request", "gallery_not_found", "not_ready"),
+)
+async def list_subjects(query: Annotated[SubjectsQuery, Query()], service: Service) -> SubjectPage:
+    found = await service.records.subjects(
+        query.gallery, prefix=query.prefix or "", limit=query.limit + 1, after=query.after(query.of)
+    )
+    items, next_cursor = page(found, query.limit, query.of, lambda subject: subject.subject_id)
+    return SubjectPage(items=[Subject.of(subject) for subject in items], next_cursor=next_cursor)
+
+
+@router.get(
+    "/subjects/{subject_id}", dependencies=_ACCESS, summary="One subject", responses=problems(*_SUBJECT_PROBLEMS)
+)
+async def get_subject(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> Subject:
+    return Subject.of(await service.records.subject(gallery, subject_id))
+
+
+@router.patch(
+    "/subjects/{subject_id}",
+    dependencies=_ACCESS,
+    summary="Rename a subject, or replace its metadata",
+    description="What is left out stays as it is. A name of null takes the name away; metadata is replaced as a whole.",
+    openapi_extra=body(SubjectChangeFields, {"name": "A. Lee-Smith", "metadata": {"floor": 4}}),
+    responses=body_problems(*_SUBJECT_PROBLEMS),
+)
+async def change_subject(
+    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default"
+) -> ChangedSubject:
+    fields = await read_fields(request, SubjectChangeFields)
+    subject, indexed = await service.records.change_subject(gallery, subject_id, fields.changes)
+    return ChangedSubject(**Subject.of(subject).model_dump(), indexed=indexed)
+
+
+@router.delete(
+    "/subjects/{subject_id}",
+    dependencies=_ACCESS,
+    summary="Erase a subject with all its faces",
+    description="Answered after the subject can no longer be found on this replica.",
+    responses=problems(*_SUBJECT_PROBLEMS),
+)
+async def delete_subject(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> Erased:
+    erased = await service.records.erase_subject(gallery, subject_id)
+    return Erased(erased=ErasedFaces(faces=erased.faces), revision=erased.revision)
+
+
+@router.get(
+    "/subjects/{subject_id}/faces",
+    dependencies=_ACCESS,
+    summary="A subject's faces",
+    responses=problems(*_SUBJECT_PROBLEMS),
+)
+async def list_faces(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> GalleryFaces:
+    found = await service.records.faces(gallery, subject_id)
+    return GalleryFaces(items=[GalleryFace(face_id=face.face_id, created_at=face.created_at) for face in found])
+
+
+@router.delete(
+    "/faces/{face_id}",
+    dependencies=_ACCESS,
+    summary="Erase one face",
+    description="Answered after the face can no longer be found on this replica. The subject stays, faces or not.",
+    responses=problems("bad_request", "gallery_not_found", "face_not_found", "not_ready"),
+)
+async def delete_face(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = "default") -> Erased:
+    return Erased(erased=ErasedFaces(faces=1), revision=await service.records.erase_face(gallery, face_id))
