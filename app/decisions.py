@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.domain import Candidate, Identification, Verification
+from app.domain import Candidate, Identification, SubjectVerification, Verification
 
 if TYPE_CHECKING:
     from app.gallery.decisions import DecisionLog
@@ -15,7 +15,9 @@ class DecisionRecorder:
     def __init__(self, log: "DecisionLog | None" = None) -> None:
         self._log = log
 
-    def verified(self, answer: Verification, *, gallery: str | None = None, subject_id: str | None = None) -> None:
+    def verified(
+        self, answer: Verification | SubjectVerification, *, gallery: str | None = None, subject_id: str | None = None
+    ) -> None:
         """A comparison of two photographs, or of one with an enrolled subject."""
         facts = {"distance": answer.distance, "threshold": answer.threshold, "gallery": gallery}
         self._add([{"action": "verify", "decision": _verdict(answer.verified), "subject_id": subject_id, **facts}])

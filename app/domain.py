@@ -135,6 +135,21 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectVerification:
+    """The answer to "is this the face of that subject?"; `nearest` is the nearest of the subject's faces."""
+
+    verified: bool
+    distance: float
+    threshold: float
+    far: float | None
+    distance_far: RateEstimate | None
+    face: EmbeddedFace
+    nearest: "Candidate"
+    gallery: str
+    took_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryState:
     """What a search was made against."""
 

@@ -22,6 +22,9 @@ from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.service import FaceService
 from app.settings import Settings, load_settings, variable
 
+if TYPE_CHECKING:
+    from app.gallery.sealing import TemplateKeys
+
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Face verification (1:1) and identification (1:N).
@@ -68,11 +71,12 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     Raises ConfigurationError, or NotReady where the database does not answer.
     """
     # Imported here so that `sameface --help` and a wrong setting answer at once.
+    from app.decisions import DecisionRecorder
     from app.faces.decode import ImageLimits
     from app.faces.pipeline import open_pipeline
     from app.faces.runtime import Device
-    from app.decisions import DecisionRecorder
     from app.gallery.decisions import DecisionLog
+    from app.gallery.answers import EnrolmentAnswers
     from app.gallery.engine import open_engine
     from app.gallery.follower import GalleryFollower
     from app.gallery.index import GalleryIndex
@@ -115,6 +119,20 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         listener.start()
         opened.callback(listener.stop)
         _wait_for_index(follower.wait_for, store.revision(), settings)
+        sweeper = Sweeper(
+            store,
+            follower.wake,
+            interval_seconds=settings.sweep_interval_seconds,
+            audit_retention=settings.audit_retention,
+        )
+        sweeper.start()
+        opened.callback(sweeper.stop)
+        decisions = None
+        if settings.audit_decisions:
+            decisions = DecisionLog(store.record, max_queue=settings.max_audit_queue)
+            opened.callback(decisions.close)
+        answers = EnrolmentAnswers(engine, kept_hours=settings.idempotency_hours)
+        answers.prune()
         searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
         opened.callback(searcher.close)
         threads = opened.enter_context(ThreadPoolExecutor(settings.database_workers, thread_name_prefix="database"))
@@ -125,9 +143,23 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             store=store,
             follower=follower,
             keyring=keyring,
+            answers=answers,
             database_threads=threads,
             decisions=DecisionRecorder(decisions),
         )
+
+
+def _template_keys(settings: Settings) -> "TemplateKeys":
+    from app.gallery.sealing import read_keys
+
+    keys = read_keys(settings.template_keys, settings.template_keys_file)
+    if keys.primary is None:
+        logger.warning(
+            "embeddings are not encrypted in the database; %s or %s turns that on",
+            variable("template_keys"),
+            variable("template_keys_file"),
+        )
+    return keys
 
 
 def _wait_for_index(wait_for: Callable[[int, float], bool], revision: int, settings: Settings) -> None:

@@ -4,6 +4,7 @@ An erasure is answered only after this replica's index has dropped what was eras
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -94,9 +95,10 @@ class GalleryRecords:
         return revision
 
     async def in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what waits for the database on a thread for it."""
+        """Run what waits for the database on a thread for it, which knows the request that it works for."""
+        context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))
+        return await loop.run_in_executor(self._threads, lambda: context.run(call, *args, **kwargs))
 
     async def until_indexed(self, revision: int) -> bool:
         """Wait a while until searches here see a revision, and say whether they do."""

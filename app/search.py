@@ -1,5 +1,6 @@
 """Searches of many requests, run together: one call of the index for all that wait on the same gallery."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class GallerySearcher:
         if isinstance(outcome, SamefaceError):
             raise outcome
         return outcome
+
+    async def nearest_of(self, gallery: str, subject_id: str, probe: Embedding) -> Candidate:
+        """One subject's face that is nearest to a probe. Raises GalleryNotFound or SubjectNotFound."""
+        return await asyncio.to_thread(self._index.nearest_of, gallery, subject_id, probe)
 
     @property
     def healthy(self) -> bool:

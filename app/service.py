@@ -9,11 +9,13 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from app import enrolment, thresholds
+from app.decisions import DecisionRecorder
 from app.domain import (
     Duplicate,
     DuplicatePolicy,
@@ -23,12 +25,13 @@ from app.domain import (
     FaceChoice,
     Identification,
     IdentifiedFace,
+    SubjectVerification,
     Verification,
     is_match,
     squared_l2,
 )
 from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound, NotReady
-from app.gallery.checks import check_metadata_size
+from app.gallery.checks import check_metadata_size, check_not_expired
 from app.records import GalleryRecords
 from app.search import GallerySearcher, Search, SearchResult
 from app.settings import Settings
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
     from app.faces.card import ModelCard
     from app.faces.pipeline import FacePipeline
+    from app.gallery.answers import EnrolmentAnswers
     from app.gallery.follower import GalleryFollower
     from app.gallery.store import GalleryStore
     from app.keys.keyring import Keyring
@@ -62,7 +66,9 @@ class FaceService:
         store: "GalleryStore",
         follower: "GalleryFollower",
         keyring: "Keyring",
+        answers: "EnrolmentAnswers",
         database_threads: Executor,
+        decisions: DecisionRecorder | None = None,
     ) -> None:
         self.settings = settings
         self.pipeline = pipeline
@@ -70,6 +76,8 @@ class FaceService:
         self.store = store
         self.follower = follower
         self.keyring = keyring
+        self.answers = answers
+        self.decisions = decisions or DecisionRecorder()
         self.records = GalleryRecords(
             store,
             follower,
@@ -101,7 +109,7 @@ class FaceService:
         limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
         face1, face2 = await _all_of(self._face(image1, choice, "image1"), self._face(image2, choice, "image2"))
         distance = squared_l2(face1.embedding, face2.embedding)
-        return Verification(
+        answer = Verification(
             verified=is_match(distance, limit.squared_l2),
             distance=distance,
             threshold=limit.squared_l2,
@@ -111,6 +119,40 @@ class FaceService:
             face2=face2,
             took_ms=_took_ms(started, [face1, face2]),
         )
+        self.decisions.verified(answer)
+        return answer
+
+    async def verify_subject(
+        self,
+        image: bytes,
+        subject_id: str,
+        *,
+        gallery: str = DEFAULT_GALLERY,
+        threshold: float | None = None,
+        far: float | None = None,
+        choice: FaceChoice = FaceChoice.LARGEST,
+    ) -> SubjectVerification:
+        """Is this the face of an enrolled subject? The nearest of the subject's faces decides.
+
+        Raises what `verify` raises, GalleryNotFound, and SubjectNotFound for a subject without a face in the index.
+        """
+        started = time.perf_counter()
+        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        face = await self._face(image, choice, "image")
+        nearest = await self.searcher.nearest_of(gallery, subject_id, face.embedding)
+        answer = SubjectVerification(
+            verified=is_match(nearest.distance, limit.squared_l2),
+            distance=nearest.distance,
+            threshold=limit.squared_l2,
+            far=limit.far,
+            distance_far=self.card.far_at(nearest.distance),
+            face=face,
+            nearest=nearest,
+            gallery=gallery,
+            took_ms=_took_ms(started, [face]),
+        )
+        self.decisions.verified(answer, gallery=gallery, subject_id=subject_id)
+        return answer
 
     async def identify(
         self,
@@ -136,7 +178,7 @@ class FaceService:
             await self._reach(min_revision)
         found, search_ms = await self._search(gallery, faces, top_k)
         limit = self._identification_threshold(found, threshold, fpir)
-        return Identification(
+        answer = Identification(
             gallery=found.state,
             threshold=limit.squared_l2,
             fpir=limit.fpir,
@@ -145,6 +187,8 @@ class FaceService:
             faces_found=faces[0].faces_found if faces else 0,
             took_ms=_took_ms(started, faces, search=search_ms),
         )
+        self.decisions.identified(answer, found.candidates)
+        return answer
 
     async def enroll(
         self,
@@ -154,6 +198,7 @@ class FaceService:
         gallery: str = DEFAULT_GALLERY,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
         choice: FaceChoice = FaceChoice.ONLY,
         on_duplicate: DuplicatePolicy = DuplicatePolicy.REPORT,
     ) -> Enrolment:
@@ -165,6 +210,7 @@ class FaceService:
         started = time.perf_counter()
         self._check_image_count(images)
         check_metadata_size(metadata, self.settings.max_metadata_bytes)
+        check_not_expired(expires_at)
         outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
@@ -175,6 +221,7 @@ class FaceService:
             enrolment.new_faces(images, outcomes),
             name=name,
             metadata=metadata,
+            expires_at=expires_at,
             max_faces=self.settings.max_faces_per_subject,
         )
         indexed = await self.records.until_indexed(subject.revision)

@@ -4,7 +4,16 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, from_json
 
 from app.domain import DuplicatePolicy, FaceChoice, SubjectChanges
@@ -118,6 +127,19 @@ class VerifyFields(_Body):
         return FaceChoice(self.face)
 
 
+class SubjectVerifyFields(_Body):
+    """One photograph, and at most one of `threshold` and `far`."""
+
+    image: Image = Field(validation_alias=AliasChoices("image", "img", "file"))
+    threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
+    far: Rate | None = Field(None, description="wanted false-accept rate of the comparison; chooses the threshold")
+    face: Literal["largest", "only"] = Field("largest", description="which face stands for a photograph of several")
+
+    @property
+    def choice(self) -> FaceChoice:
+        return FaceChoice(self.face)
+
+
 class IdentifyFields(_Body):
     """One photograph, and at most one of `threshold` and `fpir`."""
 
@@ -145,6 +167,9 @@ class EnrollFields(_Body):
     gallery: GalleryName = "default"
     name: Name | None = None
     metadata: Metadata | None = Field(None, description="a JSON object; in a form, as text")
+    expires_at: AwareDatetime | None = Field(
+        None, description="when the subject is to be erased, ISO 8601 with a time zone; left out, it stays as it is"
+    )
     on_several_faces: Literal["reject", "largest"] = Field(
         "reject", description="what becomes of a photograph that shows several faces"
     )

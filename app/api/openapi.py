@@ -11,6 +11,8 @@ from app.api.schemas import Problem
 
 Document = dict[str, Any]
 
+EXAMPLE_IMAGE = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ..."
+
 _SCHEMAS = "#/components/schemas/"
 
 # Any request may meet these; whether the process is alive and ready is answered without them.

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.api.access import GalleryIn, needs
 from app.api.body import read_fields
 from app.api.fields import EnrollFields, IdentifyFields, VerifyFields
+from app.api.idempotency import IdempotencyKey, answered_once
 from app.api.problems import MEDIA_TYPE, STATUS
 from app.api.schemas import EnrollResponse, IdentifyResponse, Problem, VerifyResponse
 from app.faces.card import ModelCard
@@ -115,20 +116,23 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
         200: {"model": EnrollResponse, "description": "Every face was stored already"},
     },
 )
-async def enroll(request: Request, response: Response, service: Service) -> EnrollResponse:
+async def enroll(request: Request, service: Service, idempotency_key: IdempotencyKey = None) -> Response:
     fields = await read_fields(request, EnrollFields)
-    answer = await service.enroll(
-        fields.subject_id,
-        fields.image,
-        gallery=fields.gallery,
-        name=fields.name,
-        metadata=fields.metadata,
-        choice=fields.choice,
-        on_duplicate=fields.duplicate_policy,
-    )
-    if all(face.existed for face in answer.subject.faces):
-        response.status_code = 200
-    return EnrollResponse.of(answer)
+
+    async def store() -> tuple[int, EnrollResponse]:
+        answer = await service.enroll(
+            fields.subject_id,
+            fields.image,
+            gallery=fields.gallery,
+            name=fields.name,
+            metadata=fields.metadata,
+            expires_at=fields.expires_at,
+            choice=fields.choice,
+            on_duplicate=fields.duplicate_policy,
+        )
+        return 200 if all(face.existed for face in answer.subject.faces) else 201, EnrollResponse.of(answer)
+
+    return await answered_once(request, service, idempotency_key, fields, store)
 
 
 @router.get(

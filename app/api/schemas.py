@@ -64,8 +64,8 @@ class Rate(BaseModel):
     ci95: tuple[float, float]
 
 
-class VerifyResponse(BaseModel):
-    """The decision on two photographs, and what it rests on."""
+class Decision(BaseModel):
+    """Whether two faces match, and what that rests on."""
 
     verified: bool = Field(description="distance < threshold")
     distance: float = Field(description="squared L2 distance of the unit embeddings, 0 to 4, lower is closer")
@@ -75,6 +75,11 @@ class VerifyResponse(BaseModel):
     distance_far: Rate | None = Field(
         description="measured share of impostor pairs at or below this distance; null where the pairs cannot say"
     )
+
+
+class VerifyResponse(Decision):
+    """The decision on two photographs."""
+
     face1: ProbeFace
     face2: ProbeFace
     model: Model
@@ -82,16 +87,40 @@ class VerifyResponse(BaseModel):
 
     @classmethod
     def of(cls, answer: domain.Verification, card: ModelCard) -> Self:
-        rate = answer.distance_far
         return cls(
-            verified=answer.verified,
-            distance=answer.distance,
-            threshold=answer.threshold,
-            far=answer.far,
-            similarity=domain.similarity(answer.distance),
-            distance_far=None if rate is None else Rate(estimate=rate.estimate, ci95=rate.ci95),
+            **_decision(answer),
             face1=ProbeFace.of_embedded(answer.face1),
             face2=ProbeFace.of_embedded(answer.face2),
+            model=Model.of(card),
+            took_ms=_rounded(answer.took_ms),
+        )
+
+
+class EnrolledFace(BaseModel):
+    """The face of the subject that decided, the nearest one."""
+
+    subject_id: str
+    name: str | None
+    face_id: str
+
+
+class SubjectVerifyResponse(Decision):
+    """The decision on a photograph and an enrolled subject."""
+
+    face: ProbeFace
+    subject: EnrolledFace
+    gallery: str
+    model: Model
+    took_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, answer: domain.SubjectVerification, card: ModelCard) -> Self:
+        nearest = answer.nearest
+        return cls(
+            **_decision(answer),
+            face=ProbeFace.of_embedded(answer.face),
+            subject=EnrolledFace(subject_id=nearest.subject_id, name=nearest.name, face_id=nearest.face_id),
+            gallery=answer.gallery,
             model=Model.of(card),
             took_ms=_rounded(answer.took_ms),
         )
@@ -228,6 +257,18 @@ class Problem(BaseModel):
     code: str
     request_id: str | None
     field: str | None = None
+
+
+def _decision(answer: domain.Verification | domain.SubjectVerification) -> dict[str, Any]:
+    rate = answer.distance_far
+    return {
+        "verified": answer.verified,
+        "distance": answer.distance,
+        "threshold": answer.threshold,
+        "far": answer.far,
+        "similarity": domain.similarity(answer.distance),
+        "distance_far": None if rate is None else Rate(estimate=rate.estimate, ci95=rate.ci95),
+    }
 
 
 def _image_row(row: domain.EnrolledImage) -> EnrolledImage | RejectedImage:

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import domain
 from app.api.access import GalleryIn, needs
 from app.api.body import read_fields
-from app.api.fields import GalleryName, SubjectChangeFields, SubjectId
-from app.api.openapi import body, body_problems, problems
+from app.api.fields import GalleryName, SubjectChangeFields, SubjectId, SubjectVerifyFields
+from app.api.openapi import EXAMPLE_IMAGE, body, body_problems, image_problems, problems
 from app.api.paging import NextCursor, PageQuery, page
 from app.api.paths import FaceInPath, SubjectInPath
 from app.api.routes import Service
+from app.api.schemas import SubjectVerifyResponse
 from app.keys.key import Scope
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
@@ -158,6 +159,29 @@ async def change_subject(
 async def delete_subject(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> Erased:
     erased = await service.records.erase_subject(gallery, subject_id)
     return Erased(erased=ErasedFaces(faces=erased.faces), revision=erased.revision)
+
+
+@router.post(
+    "/subjects/{subject_id}/verify",
+    dependencies=[needs(Scope.VERIFY, gallery=GalleryIn.PARAMETER)],
+    summary="Is this the face of an enrolled subject?",
+    description="The nearest of the subject's faces decides. A subject without a face is not found.",
+    openapi_extra=body(SubjectVerifyFields, {"image": EXAMPLE_IMAGE, "far": 0.001}),
+    responses=image_problems("no_face", "several_faces", "far_not_supported", "gallery_not_found", "subject_not_found"),
+)
+async def verify_subject(
+    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default"
+) -> SubjectVerifyResponse:
+    fields = await read_fields(request, SubjectVerifyFields)
+    answer = await service.verify_subject(
+        fields.image,
+        subject_id,
+        gallery=gallery,
+        threshold=fields.threshold,
+        far=fields.far,
+        choice=fields.choice,
+    )
+    return SubjectVerifyResponse.of(answer, service.card)
 
 
 @router.get(

@@ -67,6 +67,18 @@ class FlatGallery:
             rows = min(4 * rows, self.faces)
         return found
 
+    def nearest_of(self, subject_id: str, probe: Embedding) -> Candidate | None:
+        """A subject's nearest face to one probe, float32 (embedding_size,); None where it has no face here."""
+        own = [
+            (squared_l2(probe, block.vectors[row]), block, row)
+            for block in self.blocks
+            for row in np.flatnonzero(block.subject_ids[: block.count] == subject_id).tolist()
+        ]
+        if not own:
+            return None
+        distance, block, row = min(own, key=itemgetter(0))
+        return _candidate(block, row, distance, rank=1)
+
     def nearest(self, probes: Embedding, count: int) -> NDArray[np.int64]:
         """Positions of the `count` nearest faces of each probe, int64 (n, count), nearest first, -1 for none."""
         heap = faiss.ResultHeap(len(probes), count)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.domain import Candidate, Embedding, GalleryState
-from app.errors import GalleryNotFound
+from app.errors import GalleryNotFound, SubjectNotFound
 from app.gallery.changes import Changes, FaceChange
 from app.gallery.flat import FlatGallery
 
@@ -60,6 +60,18 @@ class GalleryIndex:
         if not np.isfinite(probes).all():
             raise ValueError("a probe has a number that is not finite")
         return _gallery(self._state, gallery).search(probes, top_k)
+
+    def nearest_of(self, gallery: str, subject_id: str, probe: Embedding) -> Candidate:
+        """The face of one subject that is nearest to a probe, float32 (embedding_size,).
+
+        Raises GalleryNotFound, and SubjectNotFound for a subject that has no face here.
+        """
+        found = _gallery(self._state, gallery).nearest_of(subject_id, probe)
+        if found is None:
+            raise SubjectNotFound(
+                "no such subject has a face in this gallery", field="subject_id", subject_id=subject_id
+            )
+        return found
 
     def apply(self, changes: Changes, *, anew: bool = False) -> None:
         """Take in what changed in the database. What was taken in before is passed over, so repeating is safe.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from app.domain import (
     NewFace,
     StoredFace,
     Subject,
+    SubjectChanges,
 )
 from app.errors import BadRequest, NotReady
 from app.gallery import audit, checks, statements
@@ -36,14 +37,6 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "metadata": checks.check_metadata,
     "expires_at": checks.check_expires_at,
 }
-
-
-class SubjectChanges(TypedDict, total=False):
-    """What can be changed of a subject; what is left out stays."""
-
-    name: str | None
-    metadata: Mapping[str, Any]
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

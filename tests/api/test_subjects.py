@@ -220,3 +220,54 @@ class TestFaces:
     @pytest.mark.parametrize("face_id", [NO_FACE_ID, "1", "a%2Fb", "%00", "{}", "..%2F", "日本"])
     def test_an_id_of_no_face(self, client: Client, face_id: str) -> None:
         assert_problem(client.request("DELETE", f"/gallery/faces/{face_id}"), 404, "face_not_found")
+
+
+class TestVerify:
+    def test_the_nearest_of_a_subjects_faces_decides(
+        self, client: Client, service: FaceService, gallery: str, portrait: bytes, portrait_again: bytes
+    ) -> None:
+        stored = enroll(client, gallery, "a/b", portrait, portrait_again, name="Eileen")
+        path = subject_path("a/b", "/verify", gallery=gallery)
+        answer = client.post(path, files={"image": portrait_again}).json()
+        assert answer["verified"] is True
+        assert answer["distance"] == pytest.approx(0, abs=1e-5)
+        assert answer["subject"] == {
+            "subject_id": "a/b",
+            "name": "Eileen",
+            "face_id": stored["faces"][1]["face_id"],
+        }
+        assert (answer["threshold"], answer["far"]) == (service.card.default_threshold, service.card.default_far)
+        assert answer["face"]["faces_found"] == 1
+        assert (answer["gallery"], answer["model"]["id"]) == (gallery, service.card.id)
+
+    def test_the_distance_is_that_of_verify(
+        self, client: Client, gallery: str, portrait: bytes, portrait_again: bytes
+    ) -> None:
+        enroll(client, gallery, "a", portrait)
+        path = subject_path("a", "/verify", gallery=gallery)
+        enrolled = client.post(path, files={"image": portrait_again}, data={"threshold": "0"}).json()
+        compared = client.post("/verify", files={"image1": portrait, "image2": portrait_again}).json()
+        assert enrolled["distance"] == pytest.approx(compared["distance"], abs=1e-5)
+        assert (enrolled["distance_far"] is None) == (compared["distance_far"] is None)
+        assert (enrolled["verified"], enrolled["threshold"]) == (False, 0)
+
+    def test_what_cannot_be_compared(
+        self, client: Client, service: FaceService, gallery: str, portrait: bytes, no_face: bytes, two_faces: bytes
+    ) -> None:
+        enroll(client, gallery, "a", portrait)
+        add_subjects(service, gallery, "faceless")
+        path = subject_path("a", "/verify", gallery=gallery)
+        assert_problem(client.post(path, files={"image": no_face}), 422, "no_face", "image")
+        response = client.post(path, files={"image": two_faces}, data={"face": "only"})
+        assert_problem(response, 422, "several_faces", "image")
+        response = client.post(path, files={"image": portrait}, data={"far": "1e-12"})
+        assert_problem(response, 422, "far_not_supported", "far")
+        response = client.post(path, files={"image": portrait}, data={"far": "0.1", "threshold": "1"})
+        assert_problem(response, 400, "bad_request", "far")
+        response = client.post(path, files={"image": portrait}, data={"gallery": gallery})
+        assert_problem(response, 400, "bad_request", "gallery")
+        for subject_id in ("nobody", "faceless"):
+            response = client.post(subject_path(subject_id, "/verify", gallery=gallery), files={"image": portrait})
+            assert_problem(response, 404, "subject_not_found", "subject_id")
+        response = client.post(subject_path("a", "/verify", gallery="nowhere"), files={"image": portrait})
+        assert_problem(response, 404, "gallery_not_found", "gallery")

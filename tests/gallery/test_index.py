@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain import squared_l2
-from app.errors import GalleryNotFound
+from app.errors import GalleryNotFound, SubjectNotFound
 from app.gallery import blocks, flat
 from app.gallery.changes import Changes, FaceChange, GalleryChange
 from app.gallery.index import GalleryIndex
@@ -103,6 +103,26 @@ def test_many_faces_of_one_subject_do_not_crowd_out_the_others(index: GalleryInd
         candidate.subject_id for candidate in brute_force(known([crowd[0], *others]), probe, 5)
     ]
     assert (found[0].subject_id, found[0].distance) == ("s1", 0)
+
+
+def test_the_nearest_face_of_one_subject_is_that_of_a_loop_over_them(index: GalleryIndex, block_rows: int) -> None:
+    faces = [enrolled(number, 2, subject=number % 13, name=f"n{number % 13}") for number in range(1, 60)]
+    index.apply(changes(2, faces))
+    for seed in range(25):
+        probe, subject_id = embedding(1000 + seed), f"s{seed % 13}"
+        own = [face for face in known(faces) if face.subject_id == subject_id]
+        [expected] = brute_force(own, probe, 1)
+        assert_same_candidates([index.nearest_of("default", subject_id, probe)], [expected])
+
+
+def test_a_subject_without_a_face_is_not_found(index: GalleryIndex) -> None:
+    index.apply(changes(2, [enrolled(1, 2, subject=1), enrolled(2, 2, subject=2)]))
+    index.apply(changes(3, [removed(2, 3)]))
+    for subject_id in ("s2", "s3", "", "s"):
+        with pytest.raises(SubjectNotFound):
+            index.nearest_of("default", subject_id, embedding(1))
+    with pytest.raises(GalleryNotFound):
+        index.nearest_of("nowhere", "s1", embedding(1))
 
 
 def test_asking_for_more_than_there_is_gives_all(index: GalleryIndex) -> None:
