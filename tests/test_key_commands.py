@@ -1,0 +1,74 @@
+"""`sameface keys` as an operator uses it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.errors import BadRequest
+from app.key_commands import parse_expiry
+from app.keys.key import Token
+from tests.processes import environment, run
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
+    env = environment(tmp_path / "sameface.db")
+    bound = ("--scope", "identify", "--scope", "enroll", "--gallery", "staff", "--expires", "30d")
+    made = run("keys", "create", "door camera", *bound, env=env)
+    assert made.returncode == 0, made.stderr
+    token = Token.parse(made.stdout.strip())
+    assert token is not None
+    listed = run("keys", "list", "--json", env=env).stdout
+    [facts] = json.loads(listed)
+    assert (facts["key_id"], facts["name"]) == (token.key_id, "door camera")
+    assert (facts["scopes"], facts["galleries"]) == (["enroll", "identify"], ["staff"])
+    assert datetime.fromisoformat(facts["expires_at"]) - datetime.now(UTC) < timedelta(days=30)
+    assert token.secret not in listed
+    assert "is revoked" in run("keys", "revoke", token.key_id, env=env).stdout
+    table = run("keys", "list", env=env | {"COLUMNS": "200"}).stdout
+    assert "revoked 2" in table
+    assert token.secret not in table
+
+
+def test_json_has_the_key_for_scripts(tmp_path: Path) -> None:
+    made = run("keys", "create", "ci", "--scope", "verify", "--json", env=environment(tmp_path / "sameface.db"))
+    facts = json.loads(made.stdout)
+    token = Token.parse(facts["key"])
+    assert token is not None
+    assert (token.key_id, facts["scopes"]) == (facts["key_id"], ["verify"])
+
+
+def test_mistakes_are_told_in_a_sentence(tmp_path: Path) -> None:
+    env = environment(tmp_path / "sameface.db")
+    for arguments, fault in (
+        (("create", "x", "--scope", "verify", "--expires", "soon"), "--expires soon"),
+        (("revoke", "nobody"), "there is no key 'nobody'"),
+    ):
+        ended = run("keys", *arguments, env=env)
+        assert ended.returncode == 3
+        assert fault in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        (None, None),
+        ("12h", NOW + timedelta(hours=12)),
+        ("30d", NOW + timedelta(days=30)),
+        ("2w", NOW + timedelta(weeks=2)),
+        ("2027-01-31", datetime(2027, 1, 31, tzinfo=UTC)),
+        ("2027-01-31T12:00+02:00", datetime(2027, 1, 31, 10, tzinfo=UTC)),
+    ],
+)
+def test_an_expiry_is_a_duration_or_a_time(text: str | None, time: datetime | None) -> None:
+    assert parse_expiry(text, NOW) == time
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "30y", "99999w9", "2027-13-01", "-1d"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="--expires"):
+        parse_expiry(text)
