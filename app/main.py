@@ -18,6 +18,7 @@ from app.api.limits import BodyLimit, Deadline, InFlightLimit
 from app.api.openapi import install_openapi
 from app.api.paths import EncodedSlashes
 from app.api.problems import install_problem_handlers
+from app.api.rates import RateLimiter
 from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.service import FaceService
 from app.settings import Settings, load_settings, variable
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[Depends(refuse_undeclared)],
     )
     app.state.settings = settings
+    app.state.rate_limiter = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
     app.include_router(routes.router)
     app.include_router(galleries.router)
     app.include_router(subjects.router)

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
     max_faces_per_subject: int = Field(100, ge=1, description="Most faces that one subject may have.")
     max_top_k: int = Field(100, ge=1, le=1000, description="Most candidates that one identification may ask for.")
     max_metadata_bytes: int = Field(4096, ge=2, description="Largest metadata of a subject, as JSON in UTF-8.")
+    rate_limit: str | None = Field(
+        None,
+        description="Most requests of one API key (without keys: of one address), such as `20/second;1000/hour`; one "
+        "more is answered 429 `rate_limited`. Each process counts for itself. Unset, any number.",
+    )
     max_requests_in_flight: int = Field(
         64, ge=1, description="Requests worked on at once; one more is answered 503 `overloaded` at once."
     )
@@ -184,6 +189,20 @@ class Settings(BaseSettings):
     def audit_retention(self) -> timedelta | None:
         """How long entries of the audit log are kept; None for ever."""
         return None if self.audit_retention_days is None else timedelta(days=self.audit_retention_days)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate_is_one(cls, value: str | None) -> str | None:
+        if value is not None:
+            from limits import parse_many
+
+            try:
+                rates = parse_many(value)
+            except ValueError:
+                rates = []
+            if not rates or any(rate.amount < 1 for rate in rates):
+                raise ValueError("a rate is written like 20/second, 600/minute or 20/second;1000/hour")
+        return value
 
     @property
     def loopback_only(self) -> bool:

@@ -14,6 +14,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from app import logs
+from app.api.rates import RateLimiter
 from app.errors import Forbidden, Unauthenticated
 from app.keys.key import ApiKey, Scope
 from app.settings import Settings, is_loopback
@@ -44,12 +45,16 @@ class Access:
         header: Annotated[str | None, Security(_HEADER)],
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     ) -> None:
-        """Raises Unauthenticated or Forbidden; else leaves the key in `request.state.key` and its id in the log."""
+        """Raises Unauthenticated, RateLimited or Forbidden.
+
+        Leaves the key in `request.state.key` (None where no key exists) and its id in `logs.key_id`.
+        """
         key = _authenticate(request, header or (bearer.credentials if bearer else None))
         request.state.key = key
+        logs.key_id.set(key.key_id if key else None)
+        _check_rate(request, key)
         if key is None:
             return
-        logs.key_id.set(key.key_id)
         self._check_scopes(key)
         self._check_gallery(request, key)
 
@@ -127,6 +132,12 @@ def _authenticate(request: Request, presented: str | None) -> ApiKey | None:
         )
     key: ApiKey = keyring.authenticate(presented)
     return key
+
+
+def _check_rate(request: Request, key: ApiKey | None) -> None:
+    limiter: RateLimiter | None = request.app.state.rate_limiter
+    if limiter is not None:
+        limiter.admit(key.key_id if key else request.client.host if request.client else "")
 
 
 def _check_keyless_caller(request: Request) -> None:
