@@ -1,0 +1,33 @@
+"""Area resampling against PyTorch's adaptive average pooling, which the detector's networks were trained with."""
+
+import numpy as np
+import pytest
+import torch
+
+from app.faces.area import AreaTable
+
+RNG = np.random.default_rng(3)
+PIXELS = RNG.integers(0, 256, (61, 83, 3), dtype=np.uint8)
+
+
+def pooled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    planes = torch.from_numpy(pixels.astype(np.float64)).permute(2, 0, 1)[None]
+    return torch.nn.functional.adaptive_avg_pool2d(planes, (height, width))[0].permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 83), (30, 41), (7, 5), (1, 1), (90, 120)])
+def test_a_photograph_resizes_as_by_adaptive_average_pooling(height: int, width: int) -> None:
+    np.testing.assert_allclose(AreaTable(PIXELS).resize(height, width), pooled(PIXELS, height, width), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [24, 48, 3])
+def test_crops_resize_as_if_they_had_been_cut_out_first(size: int) -> None:
+    boxes = np.array([[0, 0, 83, 61], [10, 20, 11, 21], [5, 7, 60, 50], [70, 40, 83, 61]])
+    crops = AreaTable(PIXELS).crops(boxes, size)
+    for crop, (left, top, right, bottom) in zip(crops, boxes, strict=True):
+        np.testing.assert_allclose(crop, pooled(PIXELS[top:bottom, left:right], size, size), atol=1e-3)
+
+
+def test_sums_beyond_thirty_two_bits_do_not_matter() -> None:
+    white = np.full((4200, 4200, 3), 255, np.uint8)  # sums to 4.5e9 a channel
+    assert (AreaTable(white).resize(11, 13) == 255).all()

@@ -1,0 +1,92 @@
+"""The pipeline from bytes to embeddings, with the served detector and a small embedder."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.domain import FaceChoice
+from app.errors import NoFace, SeveralFaces, UnreadableImage
+from app.faces.decode import ImageLimits
+from app.faces.detect import FaceDetector
+from app.faces.embed import FaceEmbedder
+from app.faces.pipeline import FacePipeline
+from tests.conftest import encoded
+from tests.faces.conftest import card, write_embedder
+
+
+@pytest.fixture(scope="module")
+def pipeline(detector: FaceDetector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FacePipeline]:
+    embedder = FaceEmbedder(write_embedder(tmp_path_factory.mktemp("model") / "tiny.onnx", card()))
+    opened = FacePipeline(
+        detector, embedder, limits=ImageLimits(), detect_side_px=960, workers=2, max_batch=8, max_queue=64
+    )
+    yield opened
+    opened.close()
+
+
+def test_one_face_comes_with_its_embedding_and_the_time_of_each_stage(pipeline: FacePipeline, portrait: bytes) -> None:
+    found = asyncio.run(pipeline.embed(portrait))
+    assert found.embedding.shape == (8,)
+    assert found.faces_found == 1
+    assert set(found.took_ms) == {"decode", "detect", "crop", "embed"}
+    assert min(found.took_ms.values()) > 0
+
+
+def test_all_faces_come_largest_first_up_to_the_number_asked_for(pipeline: FacePipeline, two_faces: bytes) -> None:
+    everyone = asyncio.run(pipeline.embed_all(two_faces, max_faces=0))
+    assert [face.faces_found for face in everyone] == [2, 2]
+    assert everyone[0].face.box.area > everyone[1].face.box.area
+    (largest,) = asyncio.run(pipeline.embed_all(two_faces, max_faces=1))
+    assert largest.face.box == everyone[0].face.box
+
+
+def test_no_face_is_an_error_for_one_and_an_answer_for_all(pipeline: FacePipeline, no_face: bytes) -> None:
+    assert asyncio.run(pipeline.embed_all(no_face, max_faces=0)) == []
+    with pytest.raises(NoFace):
+        asyncio.run(pipeline.embed(no_face))
+
+
+def test_photographs_side_by_side_do_not_disturb_each_other(
+    pipeline: FacePipeline, portrait: bytes, two_faces: bytes, no_face: bytes
+) -> None:
+    alone = asyncio.run(pipeline.embed(portrait)).embedding
+
+    async def together() -> list[object]:
+        work = [
+            pipeline.embed(data, choice)
+            for _ in range(4)
+            for data, choice in (
+                (portrait, FaceChoice.LARGEST),
+                (no_face, FaceChoice.LARGEST),
+                (two_faces, FaceChoice.ONLY),
+                (portrait[:2000], FaceChoice.LARGEST),
+            )
+        ]
+        return list(await asyncio.gather(*work, return_exceptions=True))
+
+    outcomes = asyncio.run(together())
+    for i in range(0, 16, 4):
+        np.testing.assert_allclose(outcomes[i].embedding, alone, atol=1e-6)
+        assert [type(outcome) for outcome in outcomes[i + 1 : i + 4]] == [NoFace, SeveralFaces, UnreadableImage]
+
+
+def test_a_large_photograph_is_cropped_from_all_its_pixels(pipeline: FacePipeline, astronaut: Image.Image) -> None:
+    # Detection runs on a quarter of the side, where the face has 45 pixels; the crop wants more than that.
+    small_face = Image.new("RGB", (3840, 2880), "grey")
+    small_face.paste(astronaut.resize((1024, 1024), Image.Resampling.LANCZOS), (1000, 900))
+    data = encoded(small_face, quality=95)
+    found = pipeline._find(data, lambda faces, _: list(faces))
+    assert found.faces_found == 1
+    fine = np.abs(np.diff(found.crops[0].astype(int), axis=1)).mean()
+    reduced = small_face.reduce(4)
+    coarse = pipeline._find(encoded(reduced, quality=95), lambda faces, _: list(faces))
+    assert fine > 1.2 * np.abs(np.diff(coarse.crops[0].astype(int), axis=1)).mean()
+
+
+def test_a_probe_runs_the_embedder(pipeline: FacePipeline) -> None:
+    asyncio.run(pipeline.probe())
+    assert pipeline.healthy
+    assert pipeline.depth == 0
