@@ -1,9 +1,12 @@
 """Kill a real service many times; exit status 1 when anything was lost, half-written or found though erased."""
 
 import argparse
+import base64
 import json
+import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,15 +18,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--encrypted", action="store_true", help="encrypt templates with a key made for the run")
     parser.add_argument("--summary", type=Path, help="file to write the summary to, as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sameface-crash-") as folder:
-        campaign = Campaign(Path(folder), seed=given.seed)
-        with tqdm(total=given.kills, unit="kill") as bar:
+        keys = {"template_keys": base64.b64encode(os.urandom(32)).decode()} if given.encrypted else {}
+        campaign = Campaign(Path(folder), seed=given.seed, settings=keys)
+        with tqdm(total=given.kills, unit="kill") as bar, suppress(KeyboardInterrupt):  # sums up what it has
             while campaign.kills.total() < given.kills and not campaign.faults:
                 campaign.kill_once()
                 bar.update()
-        summary = campaign.finish()
+        summary = campaign.finish() | {"encrypted": given.encrypted}
     text = json.dumps(summary, indent=2) + "\n"
     if given.summary:
         given.summary.write_text(text)

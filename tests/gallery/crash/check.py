@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx
 import sqlalchemy as sa
 
+from app.gallery import audit
 from app.gallery.engine import open_engine
 from app.gallery.tables import faces, gallery_state, subjects
 from tests.gallery.crash.client import Client, Pending, Person, faces_of, probe
@@ -48,6 +49,8 @@ def in_database(url: str) -> tuple[int, dict[str, Person], list[str]]:
         faults = [] if connection.execute(left).scalar_one() == 0 else ["a tombstone is not blank"]
         sound = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
         faults += [] if sound == "ok" else [f"integrity_check: {sound}"]
+        chain = audit.verify(connection)
+        faults += [] if chain.fault is None else [f"the audit log at position {chain.broken_position}: {chain.fault}"]
     engine.dispose()
     return revision, held, faults
 

@@ -38,6 +38,7 @@ class KilledServer:
     def __init__(self, folder: Path, **settings: Any) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         self.log = folder / "server.log"
+        self.log.touch()
         self._port = _free_port()
         given = {
             "database_url": f"sqlite:///{folder / 'sameface.db'}",
