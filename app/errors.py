@@ -20,6 +20,7 @@ SamefaceError
 │   └── FaceNotFound         face_not_found
 ├── Conflict
 │   ├── DuplicateIdentity    duplicate_identity   the face already belongs to another subject
+│   ├── IdempotencyConflict  idempotency_conflict the key came with another request, or what it stored was erased
 │   └── ModelMismatch        model_mismatch       embeddings of another model
 ├── Unavailable              try again later
 │   ├── Overloaded           overloaded           a bounded queue is full
@@ -117,6 +118,10 @@ class Conflict(SamefaceError):
 
 class DuplicateIdentity(Conflict):
     code = "duplicate_identity"
+
+
+class IdempotencyConflict(Conflict):
+    code = "idempotency_conflict"
 
 
 class ModelMismatch(Conflict):

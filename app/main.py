@@ -77,8 +77,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.faces.decode import ImageLimits
     from app.faces.pipeline import open_pipeline
     from app.faces.runtime import Device
-    from app.gallery.decisions import DecisionLog
     from app.gallery.answers import EnrolmentAnswers
+    from app.gallery.decisions import DecisionLog
     from app.gallery.engine import open_engine
     from app.gallery.follower import GalleryFollower
     from app.gallery.index import GalleryIndex

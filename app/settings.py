@@ -92,6 +92,13 @@ class Settings(BaseSettings):
     template_keys_file: Path | None = Field(
         None, description="A file with the template keys, one a line, instead of `SAMEFACE_TEMPLATE_KEYS`."
     )
+    idempotency_hours: float = Field(
+        24.0,
+        gt=0,
+        le=8760,
+        description="How long the answer to an enrolment is kept for a repetition under its `Idempotency-Key`; it goes "
+        "before that when the subject is erased.",
+    )
     sweep_interval_seconds: float = Field(
         60.0,
         gt=0,

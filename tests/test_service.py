@@ -283,6 +283,7 @@ def test_a_configured_threshold_stands_in_for_the_cards(service: FaceService, po
         store=service.store,
         follower=service.follower,
         keyring=service.keyring,
+        answers=service.answers,
         database_threads=service._database_threads,
     )
     assert asyncio.run(configured.verify(portrait, portrait)).threshold == 1.1

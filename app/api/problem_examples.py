@@ -27,6 +27,11 @@ _EXAMPLES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
         "image",
         {"threshold": 0.83, "duplicates": [{"subject_id": "emp-0917", "distance": 0.371}]},
     ),
+    "idempotency_conflict": (
+        "this Idempotency-Key came with another request before; give each request a key of its own",
+        "Idempotency-Key",
+        {},
+    ),
     "model_mismatch": ("the embeddings are of another model", None, {"model": "facenet-nn2-128"}),
     "image_too_large": (
         "the request body has more than 20000000 bytes",

@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "gallery_not_found": 404,
     "face_not_found": 404,
     "duplicate_identity": 409,
+    "idempotency_conflict": 409,
     "model_mismatch": 409,
     "rate_limited": 429,
     "overloaded": 503,

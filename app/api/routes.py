@@ -112,7 +112,7 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
     summary="Store photographs of a subject",
     openapi_extra=_body(EnrollFields),
     responses={
-        **_problems("no_face", "several_faces", "low_quality", "duplicate_identity"),
+        **_problems("no_face", "several_faces", "low_quality", "duplicate_identity", "idempotency_conflict"),
         200: {"model": EnrollResponse, "description": "Every face was stored already"},
     },
 )

@@ -10,7 +10,7 @@ from app.domain import Gallery, GalleryFace, Subject
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery.checks import canonical_face_id, is_gallery_name, is_subject_id
 from app.gallery.listener import announce
-from app.gallery.tables import faces, galleries, gallery_state, subjects
+from app.gallery.tables import enrolment_answers, faces, galleries, gallery_state, subjects
 
 _LAST_CHARACTER = "\U0010ffff"  # no subject_id contains it
 _TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None, "key_id": None}
@@ -58,6 +58,7 @@ def delete_gallery(connection: sa.Connection, gallery: int, revision: int) -> tu
     )
     erased_faces = int(connection.execute(live).scalar_one())
     connection.execute(sa.delete(faces).where(faces.c.gallery_id == gallery))
+    _blank_answers(connection, subjects.c.gallery_id == gallery)
     erased_subjects = connection.execute(sa.delete(subjects).where(subjects.c.gallery_id == gallery)).rowcount
     connection.execute(sa.update(galleries).where(galleries.c.id == gallery).values(name=None, revision=revision))
     return erased_subjects, erased_faces
@@ -100,6 +101,7 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     own = faces.c.subject_key == key
     count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
     connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    _blank_answers(connection, subjects.c.id == key)
     connection.execute(sa.delete(subjects).where(subjects.c.id == key))
     return count
 
@@ -141,7 +143,15 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
     if key is None:
         raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
     connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    _blank_answers(connection, subjects.c.id == key)
     connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))
+
+
+def _blank_answers(connection: sa.Connection, erased: sa.ColumnElement[bool]) -> None:
+    """What enrolments were answered speaks of faces that are erased now."""
+    of = enrolment_answers.c.subject_key.in_(sa.select(subjects.c.id).where(erased))
+    blank = {"subject_key": None, "request_sha256": None, "status": None, "answer": None}
+    connection.execute(sa.update(enrolment_answers).where(of).values(blank))
 
 
 def list_galleries(

@@ -115,6 +115,23 @@ audit_entries = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 
+# See app.gallery.answers. The subject's key keeps it from being deleted before its answers are blank.
+enrolment_answers = sa.Table(
+    "enrolment_answers",
+    metadata,
+    sa.Column("caller", sa.String(12), primary_key=True),
+    sa.Column("idempotency_key", sa.String(255), primary_key=True),
+    sa.Column("subject_key", _Key, sa.ForeignKey("subjects.id"), index=True),
+    sa.Column("request_sha256", sa.String(64)),
+    sa.Column("status", sa.Integer),
+    sa.Column("answer", sa.Text),
+    sa.Column("created_at", UtcDateTime, nullable=False, index=True),
+    sa.CheckConstraint(
+        "(answer IS NULL) = (subject_key IS NULL) AND (request_sha256 IS NULL) = (subject_key IS NULL)",
+        name="erased_is_blank",
+    ),
+)
+
 audit_state = sa.Table(
     "audit_state",
     metadata,

@@ -91,6 +91,7 @@ def database_url(database: str, request: pytest.FixtureRequest) -> str:
     url = str(request.getfixturevalue("migrated_postgres"))
     run_sql(
         url,
+        "DELETE FROM enrolment_answers",
         "DELETE FROM faces",
         "DELETE FROM subjects",
         "DELETE FROM galleries",
