@@ -1,6 +1,7 @@
 """Bytes to pixels: upright RGB, with every limit enforced before a pixel is decoded."""
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from app.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from app.faces.jpeg import check_outline
 
 Pixels = NDArray[np.uint8]
 
@@ -19,7 +21,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # Pillow's own bomb guard is a process-wide setting and only warns up to twice its limit; ours is per call.
 Image.MAX_IMAGE_PIXELS = None
 
+# Pillow warns about odd metadata in files that it can read; a service's log is no place for them. For the whole
+# process, once: `warnings.catch_warnings` is not safe among threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 _EXIF_ORIENTATION = 0x0112
+_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +64,30 @@ def decode(data: bytes, limits: ImageLimits, *, draft_px: int | None = None) -> 
             image_bytes=len(data),
             max_image_bytes=limits.max_image_bytes,
         )
-    # Pillow warns about odd metadata in files that it can read; a service's log is no place for them.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with _open(data) as image:
-            return _decode_opened(image, limits, draft_px)
+    with _open(data) as image:
+        return _decode_opened(image, limits, draft_px)
 
 
 def _open(data: bytes) -> Image.Image:
+    check_outline(data)
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise UnsupportedFormat(
-            f"these {len(data)} bytes are not an image in a format that is read ({', '.join(FORMATS)})",
-            supported=list(FORMATS),
-        ) from None
+        raise _unidentified(data) from None
     except Exception as error:  # plug-ins raise anything from struct.error to MemoryError on hostile headers
         raise UnreadableImage(f"the image header is damaged: {error}") from error
+
+
+def _unidentified(data: bytes) -> UnreadableImage | UnsupportedFormat:
+    """Pillow gives up in the same way on other formats and on a header that breaks off."""
+    for name in FORMATS:
+        _, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(data[:16]) is True:
+            return UnreadableImage(f"these {len(data)} bytes begin like {name}, but the header is damaged")
+    return UnsupportedFormat(
+        f"these {len(data)} bytes are not an image in a format that is read ({', '.join(FORMATS)})",
+        supported=list(FORMATS),
+    )
 
 
 def _decode_opened(image: Image.Image, limits: ImageLimits, draft_px: int | None) -> Photograph:
@@ -86,15 +100,35 @@ def _decode_opened(image: Image.Image, limits: ImageLimits, draft_px: int | None
             max_image_pixels=limits.max_image_pixels,
         )
     try:
+        _check_tiles(image, limits)
+        reduction = _draft(image, draft_px)
+        image.load()
+        # After loading: Pillow has turned a TIFF by then and forgotten its orientation, and nothing else.
         orientation = _orientation(image)
-        if draft_px is not None:
-            _draft(image, draft_px)
-        rgb = _upright(_reduced(_to_rgb(image), draft_px), orientation)
+        factor = 1 if draft_px is None else max(max(image.size) // draft_px, 1)
+        rgb = _upright(_reduced(_to_rgb(image), factor), orientation)
+    except ImageTooLarge:
+        raise
     except Exception as error:  # see _open: whatever a decoder raises on these bytes, the bytes are at fault
         raise UnreadableImage(f"the image cannot be decoded: {error or type(error).__name__}") from error
     if orientation >= 5:
         width, height = height, width
-    return Photograph(np.asarray(rgb), width, height, scale=max(rgb.size) / max(width, height))
+    return Photograph(np.asarray(rgb), width, height, scale=1.0 / (reduction * factor))
+
+
+def _check_tiles(image: Image.Image, limits: ImageLimits) -> None:
+    """Raise ImageTooLarge for a TIFF of huge tiles: each is decoded whole, however little of it the image shows."""
+    tags = getattr(image, "tag_v2", {})
+    if _TIFF_TILE_WIDTH not in tags or _TIFF_TILE_LENGTH not in tags:
+        return
+    width, height = int(tags[_TIFF_TILE_WIDTH]), int(tags[_TIFF_TILE_LENGTH])
+    pixels = width * height * math.ceil(image.width / width) * math.ceil(image.height / height)
+    if pixels > 2 * limits.max_image_pixels:  # tiles at the edges stand out over honest images too
+        raise ImageTooLarge(
+            f"the tiles of this TIFF cover {pixels} pixels; twice the limit of {limits.max_image_pixels} are allowed",
+            tiled_pixels=pixels,
+            max_image_pixels=limits.max_image_pixels,
+        )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -106,23 +140,25 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _draft(image: Image.Image, draft_px: int) -> None:
+def _draft(image: Image.Image, draft_px: int | None) -> int:
+    """Let a JPEG decode reduced, and say by which factor: the largest that keeps `draft_px`."""
     longer = max(image.size)
-    if image.format == "JPEG" and longer >= 2 * draft_px:
-        # The decoder takes the largest reduction whose result is not below the size asked for.
-        scale = draft_px / longer
-        image.draft(image.mode, (int(image.width * scale), int(image.height * scale)))
+    if draft_px is None or image.format != "JPEG" or longer < 2 * draft_px:
+        return 1
+    factor = next(factor for factor in (8, 4, 2) if longer >= factor * draft_px)
+    image.draft(image.mode, (image.width // factor, image.height // factor))
+    return round(longer / max(image.size))
 
 
-def _reduced(image: Image.Image, draft_px: int | None) -> Image.Image:
-    factor = 1 if draft_px is None else max(max(image.size) // draft_px, 1)
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
     return image if factor == 1 else image.reduce(factor)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB: 16-bit and float are scaled to 8 bits, transparency is laid on white."""
-    image.load()
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
         return _from_deep(np.asarray(image)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
@@ -132,12 +168,16 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep(values: NDArray[Any]) -> Image.Image:
-    """16-bit, 32-bit and float greyscale to 8 bits; not-a-number is black."""
-    deep = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    top = 255.0 if deep.max(initial=0.0) <= 255.0 else 65535.0
-    if deep.max(initial=0.0) <= 1.0 and values.dtype.kind == "f":
-        top = 1.0
-    return Image.fromarray(np.clip(deep / top * 255.0, 0, 255).astype(np.uint8))
+    """32-bit integers and floats to 8 bits, black where not a number.
+
+    Nothing in such a file says what white is: it is taken to be the least of 1 (floats alone), 255 and 65535 that
+    no value exceeds, else the largest value.
+    """
+    deep = np.where(np.isfinite(values), values, 0).astype(np.float32)
+    largest = float(deep.max(initial=0.0))
+    whites = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
+    white = next((white for white in whites if largest <= white), largest)
+    return Image.fromarray(np.clip(deep * (255.0 / white), 0, 255).astype(np.uint8))
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
