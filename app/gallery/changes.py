@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from app.gallery.sealing import SealBroken, StoredTemplate, TemplateKeys
+from app.gallery.sealing import SealBroken, TemplateKey, TemplateKeys
 from app.gallery.tables import faces, galleries, gallery_state, subjects
 
 logger = logging.getLogger(__name__)
@@ -92,17 +92,15 @@ def _read_faces(
 ) -> list[FaceChange]:
     query = _FACES.where(faces.c.model_id == model_id, condition).order_by(faces.c.revision, faces.c.id).limit(limit)
     return [
-        FaceChange._make(row[:-1]) if row[-1] is None else _opened(FaceChange._make(row[:-1]), row[-1], keys, model_id)
+        FaceChange._make(row[:-1]) if row[-1] is None else _opened(row, keys.key(row[-1]), model_id)
         for row in connection.execute(query).all()
     ]
 
 
-def _opened(change: FaceChange, key_id: str, keys: TemplateKeys, model_id: str) -> FaceChange:
-    if change.vector is None:
-        return change
+def _opened(row: sa.Row[Any], key: TemplateKey, model_id: str) -> FaceChange:
+    *facts, face_id, sealed, _ = row
     try:
-        template = keys.open(StoredTemplate(change.vector, "", key_id), change.face_id, model_id)
+        return FaceChange(*facts, face_id, key.open_vector(sealed, face_id, model_id))
     except SealBroken as error:  # one damaged row must not keep all others from being followed
         logger.error("%s; it is left out", error)
-        return change._replace(vector=None)
-    return change._replace(vector=template.vector)
+        return FaceChange(*facts, face_id, None)

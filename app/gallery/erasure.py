@@ -2,9 +2,9 @@
 
 Nothing biometric is kept for it: a canary, a subject made of random numbers in a gallery of its own, is enrolled,
 found on the disk, erased, and looked for again. With SQLite all files of the database are searched. The files of a
-PostgreSQL are not ours to read: it keeps what was erased in its table files until a vacuum has made room and new rows
-have taken it (`VACUUM FULL` writes the table anew at once), and in its write-ahead log until the segment is recycled
-and in whatever archives and replicas copied it; of that, its own statistics are told.
+PostgreSQL are not ours to read: it keeps what was erased in its table files until a vacuum (measured on 15: gone from
+there after `VACUUM`, which closes the gap in a page; `VACUUM FULL` writes the table anew), and in its write-ahead log
+until the segment is recycled, and in whatever archives and standbys copied it. Of that, its own statistics are told.
 """
 
 import hashlib
@@ -168,7 +168,6 @@ def _dead_rows(engine: sa.Engine) -> Finding:
     return Finding(
         "files of PostgreSQL",
         None,
-        f"about {dead or 0} removed or replaced rows lie in its files until they are vacuumed and their room is used "
-        "again; VACUUM FULL writes the tables anew. Its write-ahead log, archives and standbys keep copies for as long "
-        "as they are set to. With template keys, what lies there is encrypted.",
+        f"about {dead or 0} removed or replaced rows lie in its files until VACUUM; its write-ahead log, archives and "
+        "standbys keep copies for as long as they are set to. With template keys, what lies there is encrypted.",
     )

@@ -1,6 +1,8 @@
 """Bringing every template under the first key, a batch at a time, while the service runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,7 +10,7 @@ from app.gallery.engine import WRITING, database_errors
 from app.gallery.sealing import StoredTemplate, TemplateKeys
 from app.gallery.tables import faces
 
-BATCH = 500
+BATCH = 1_000
 
 
 def count_to_rotate(engine: sa.Engine, keys: TemplateKeys) -> int:
@@ -36,16 +38,22 @@ def rotate(engine: sa.Engine, keys: TemplateKeys) -> Iterator[int]:
                 faces.c.id > after, faces.c.vector.is_not(None), faces.c.key_id.is_distinct_from(keys.primary_id)
             )
             rows = connection.execute(query.order_by(faces.c.id).limit(BATCH)).all()
-            done = sum(_rotate_row(connection, row, keys) for row in rows)
+            done = _write_anew(connection, rows, keys)
         if not rows:
             return
         after = rows[-1].id
         yield done
 
 
-def _rotate_row(connection: sa.Connection, row: sa.Row[tuple[object, ...]], keys: TemplateKeys) -> int:
+def _write_anew(connection: sa.Connection, rows: Sequence[sa.Row[Any]], keys: TemplateKeys) -> int:
+    if not rows:
+        return 0
+    # Only where the row is still as it was read: an erasure that came between stays one.
+    unchanged = sa.and_(faces.c.id == sa.bindparam("row_id"), faces.c.vector == sa.bindparam("old_vector"))
+    return connection.execute(sa.update(faces).where(unchanged), [_values(row, keys) for row in rows]).rowcount
+
+
+def _values(row: sa.Row[Any], keys: TemplateKeys) -> dict[str, Any]:
     stored = StoredTemplate(row.vector, row.content_sha256, row.key_id)
     sealed = keys.seal(keys.open(stored, row.face_id, row.model_id), row.face_id, row.model_id)
-    unchanged = sa.and_(faces.c.id == row.id, faces.c.vector == row.vector)
-    values = {"vector": sealed.vector, "content_sha256": sealed.content_sha256, "key_id": sealed.key_id}
-    return connection.execute(sa.update(faces).where(unchanged).values(**values)).rowcount
+    return {"row_id": row.id, "old_vector": row.vector, **asdict(sealed)}

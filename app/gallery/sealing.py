@@ -65,15 +65,22 @@ class TemplateKey:
 
     def open(self, sealed: bytes, face_id: str, model_id: str) -> Template:
         """Raises SealBroken."""
-        try:
-            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _binding(face_id, model_id))
-        except (InvalidTag, ValueError):
-            raise SealBroken(f"the vector of face {face_id} was altered or belongs to another face") from None
+        plain = self._decrypted(sealed, face_id, model_id)
         return Template(plain[_CONTENT_BYTES:], plain[:_CONTENT_BYTES].hex())
+
+    def open_vector(self, sealed: bytes, face_id: str, model_id: str) -> bytes:
+        """The vector alone, for an index that reads millions. Raises SealBroken."""
+        return self._decrypted(sealed, face_id, model_id)[_CONTENT_BYTES:]
 
     def content_hash(self, content_sha256: str) -> str:
         """The keyed hash of a photograph's hash, in hexadecimal."""
         return hmac.new(self._hash_key, bytes.fromhex(content_sha256), hashlib.sha256).hexdigest()
+
+    def _decrypted(self, sealed: bytes, face_id: str, model_id: str) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _binding(face_id, model_id))
+        except (InvalidTag, ValueError):
+            raise SealBroken(f"the vector of face {face_id} was altered or belongs to another face") from None
 
 
 class TemplateKeys:
