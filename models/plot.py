@@ -6,6 +6,7 @@ python -m models.plot runs/first/log.jsonl --out learning.png
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -47,6 +48,29 @@ def pairs(squared_l2: NDArray[np.float64], same: NDArray[np.bool_], title: str, 
     right.axvline(1.1, color="black", linestyle=":", label="1.1, the paper's threshold")
     right.set(xlabel="squared L2 distance", ylabel="pairs", title="Distances")
     right.legend()
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
+def openset(rows: list[dict[str, Any]], out: Path) -> None:
+    """Measured FPIR over the one asked for, and FNIR at it, a line for each data set and gallery size."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for data, size in dict.fromkeys((row["data"], row["enrolled"]) for row in rows):
+        own = [row for row in rows if (row["data"], row["enrolled"]) == (data, size)]
+        asked = [row["asked_fpir"] for row in own]
+        for axis, rate in ((left, "fpir"), (right, "fnir")):
+            values = np.array([row[rate]["rate"] for row in own])
+            low, high = np.array([row[rate]["ci95"] for row in own]).T
+            spread = np.maximum([values - low, high - values], 0)
+            axis.errorbar(asked, values, spread, fmt="o-", capsize=3, label=f"{data}, N = {size}")
+    ends = [min(row["asked_fpir"] for row in rows), max(row["asked_fpir"] for row in rows)]
+    left.plot(ends, ends, "k:", label="as asked")
+    left.set(xlabel="FPIR asked for", ylabel="FPIR measured", xscale="log", title="Strangers named")
+    left.set_yscale("symlog", linthresh=1e-3)
+    right.set(xlabel="FPIR asked for", ylabel="FNIR", xscale="log", title="Known people missed")
+    for axis in (left, right):
+        axis.grid(alpha=0.3, which="both")
+        axis.legend()
     figure.savefig(out, dpi=120)
     pyplot.close(figure)
 
