@@ -42,6 +42,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._changed = threading.Condition()
         self._closed = False
         self._healthy = True
+        self._batch_sizes = [0] * (max_batch + 1)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -55,6 +56,11 @@ class MicroBatcher(Generic[Item, Result]):
         """Items waiting for a batch, cancelled ones left out."""
         with self._changed:
             return sum(not future.cancelled() for _, future in self._waiting)
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """How many batches have run of each size, from 0 to `max_batch`."""
+        return list(self._batch_sizes)
 
     def submit(self, item: Item) -> Future[Result]:
         """Queue an item. Raises Overloaded when `max_queue` items wait already, NotReady once closed."""
@@ -109,6 +115,7 @@ class MicroBatcher(Generic[Item, Result]):
         return batch
 
     def _answer(self, batch: list[tuple[Item, Future[Result]]]) -> None:
+        self._batch_sizes[len(batch)] += 1
         try:
             results = self._run([item for item, _ in batch])
             if len(results) != len(batch):

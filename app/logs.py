@@ -10,6 +10,9 @@ from typing import Any
 # Set for the duration of a request by app.api.context.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+# The code of the problem document that the request was answered with, set by app.api.problems.
+problem_code: ContextVar[str | None] = ContextVar("problem_code", default=None)
+
 # The id of the API key that the request presented, set by app.api.access once it is known to be valid.
 key_id: ContextVar[str | None] = ContextVar("key_id", default=None)
 

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
-from app.api import galleries, health, routes, subjects
+from app.api import galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
 from app.api.limits import BodyLimit, Deadline, InFlightLimit
@@ -24,7 +24,12 @@ from app.service import FaceService
 from app.settings import Settings, load_settings, variable
 
 if TYPE_CHECKING:
+    from app.faces.pipeline import FacePipeline
+    from app.gallery.follower import GalleryFollower
+    from app.gallery.index import GalleryIndex
     from app.gallery.sealing import TemplateKeys
+    from app.metrics import Metrics
+    from app.search import GallerySearcher
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(galleries.router)
     app.include_router(subjects.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     install_problem_handlers(app)
     install_openapi(app)
     # The last one added is the outermost.
@@ -145,6 +151,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             store=store,
             follower=follower,
             keyring=keyring,
+            metrics=_open_metrics(pipeline, searcher, index, follower),
             answers=answers,
             database_threads=threads,
             decisions=DecisionRecorder(decisions),
@@ -162,6 +169,35 @@ def _template_keys(settings: Settings) -> "TemplateKeys":
             variable("template_keys_file"),
         )
     return keys
+
+
+def _open_metrics(
+    pipeline: "FacePipeline", searcher: "GallerySearcher", index: "GalleryIndex", follower: "GalleryFollower"
+) -> "Metrics":
+    from app.metrics import BatcherMetrics, IndexMetrics, Metrics
+
+    def index_facts() -> dict[str, float | None]:
+        lag = follower.lag
+        galleries, subjects, faces = index.sizes
+        return {
+            "galleries": galleries,
+            "subjects": subjects,
+            "faces": faces,
+            "applied_revision": lag.applied_revision,
+            "database_revision": lag.database_revision,
+            "seconds_since_success": lag.seconds_since_success,
+        }
+
+    opened = Metrics()
+    opened.serving(version=__version__, model=pipeline.card.id, sha256=pipeline.card.sha256)
+    opened.watch(
+        BatcherMetrics(
+            embed=(lambda: pipeline.depth, lambda: pipeline.batch_sizes),
+            search=(lambda: searcher.depth, lambda: searcher.batch_sizes),
+        )
+    )
+    opened.watch(IndexMetrics(index_facts))
+    return opened
 
 
 def _wait_for_index(wait_for: Callable[[int, float], bool], revision: int, settings: Settings) -> None:

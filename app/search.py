@@ -57,6 +57,16 @@ class GallerySearcher:
         return await asyncio.to_thread(self._index.nearest_of, gallery, subject_id, probe)
 
     @property
+    def batch_sizes(self) -> list[int]:
+        """How many batches have run of each size, from 0."""
+        return self._batcher.batch_sizes
+
+    @property
+    def depth(self) -> int:
+        """Searches waiting for a batch."""
+        return self._batcher.depth
+
+    @property
     def healthy(self) -> bool:
         """Whether the last batch of searches succeeded."""
         return self._batcher.healthy

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from app.gallery.follower import GalleryFollower
     from app.gallery.store import GalleryStore
     from app.keys.keyring import Keyring
+    from app.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class FaceService:
         store: "GalleryStore",
         follower: "GalleryFollower",
         keyring: "Keyring",
+        metrics: "Metrics",
         answers: "EnrolmentAnswers",
         database_threads: Executor,
         decisions: DecisionRecorder | None = None,
@@ -76,6 +78,7 @@ class FaceService:
         self.store = store
         self.follower = follower
         self.keyring = keyring
+        self.metrics = metrics
         self.answers = answers
         self.decisions = decisions or DecisionRecorder()
         self.records = GalleryRecords(
@@ -119,6 +122,7 @@ class FaceService:
             face2=face2,
             took_ms=_took_ms(started, [face1, face2]),
         )
+        self.metrics.verified(answer)
         self.decisions.verified(answer)
         return answer
 
@@ -151,6 +155,7 @@ class FaceService:
             gallery=gallery,
             took_ms=_took_ms(started, [face]),
         )
+        self.metrics.verified(answer)
         self.decisions.verified(answer, gallery=gallery, subject_id=subject_id)
         return answer
 
@@ -187,6 +192,7 @@ class FaceService:
             faces_found=faces[0].faces_found if faces else 0,
             took_ms=_took_ms(started, faces, search=search_ms),
         )
+        self.metrics.identified(answer, found.candidates)
         self.decisions.identified(answer, found.candidates)
         return answer
 
@@ -226,7 +232,9 @@ class FaceService:
         )
         indexed = await self.records.until_indexed(subject.revision)
         rows = enrolment.enrolled_images(outcomes, subject)
-        return Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
+        answer = Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
+        self.metrics.enrolled(answer)
+        return answer
 
     async def revision(self) -> int:
         """The last revision that the database committed; raises NotReady where it does not answer."""

@@ -12,7 +12,7 @@ APP = Path(__file__).parent.parent / "app"
 # strangers to each other.
 LAYERS = [
     {"app", "app.errors", "app.domain", "app.logs"},
-    {"app.batcher", "app.settings"},
+    {"app.batcher", "app.metrics", "app.settings"},
     {"app.faces", "app.gallery"},
     {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.records", "app.thresholds"},
     {"app.service"},

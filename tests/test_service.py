@@ -283,8 +283,9 @@ def test_a_configured_threshold_stands_in_for_the_cards(service: FaceService, po
         store=service.store,
         follower=service.follower,
         keyring=service.keyring,
+        metrics=service.metrics,
         answers=service.answers,
-        database_threads=service._database_threads,
+        database_threads=service.records._threads,
     )
     assert asyncio.run(configured.verify(portrait, portrait)).threshold == 1.1
 

@@ -4,12 +4,17 @@ import logging
 import re
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
 from app.api.problems import problem
+
+if TYPE_CHECKING:
+    from app.metrics import Metrics
+    from app.service import FaceService
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +36,20 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
-        token, key_token = logs.request_id.set(request_id), logs.key_id.set(None)
+        logs.key_id.set(None)
+        logs.problem_code.set(None)
+        token = logs.request_id.set(request_id)
         try:
             await self._answer(scope, receive, send, request_id)
         finally:
-            logs.key_id.reset(key_token)
             logs.request_id.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         started = time.perf_counter()
         status = 0
+        metrics = _metrics(scope)
+        if metrics is not None:
+            metrics.began()
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -56,7 +65,10 @@ class RequestContext:
             if not status:
                 await _internal()(scope, receive, send_with_id)
         finally:
-            _log(scope, status, started)
+            took_seconds = time.perf_counter() - started
+            _log(scope, status, took_seconds)
+            if metrics is not None:
+                metrics.answered(scope["method"], _route(scope), status, took_seconds, logs.problem_code.get())
 
 
 def _request_id(headers: Headers) -> str:
@@ -68,13 +80,24 @@ def _internal() -> ASGIApp:
     return problem(500, "internal", "the service failed to answer; its log has the reason under this request_id")
 
 
-def _log(scope: Scope, status: int, started: float) -> None:
+def _metrics(scope: Scope) -> "Metrics | None":
+    """None before the service is open."""
+    service: FaceService | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
+    return service.metrics if service else None
+
+
+def _route(scope: Scope) -> str | None:
     # The route's template and not the path, which may hold a subject's id.
-    route = getattr(scope.get("route"), "path", None)
+    return getattr(scope.get("route"), "path", None)
+
+
+def _log(scope: Scope, status: int, took_seconds: float) -> None:
     facts = {
         "method": scope["method"],
-        "route": route,
+        "route": _route(scope),
         "status": status or None,
-        "took_ms": round((time.perf_counter() - started) * 1000, 1),
+        "took_ms": round(took_seconds * 1000, 1),
     }
+    if code := logs.problem_code.get():
+        facts["code"] = code
     logger.info("request", extra={"facts": facts})

@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import problem_of
 from app.errors import DeadlineExceeded, ImageTooLarge, Overloaded
 
-# Whether the service is alive and ready must be answered under load too.
-_HEALTH = "/health/"
+# How the service is doing must be answered under load too.
+_ALWAYS_ANSWERED = ("/health/", "/metrics")
 
 
 class InFlightLimit:
-    """Answers 503 `overloaded` at once when `max_requests` are being worked on; health is exempt."""
+    """Answers 503 `overloaded` at once when `max_requests` are being worked on; health and metrics are exempt."""
 
     def __init__(self, app: ASGIApp, max_requests: int) -> None:
         self._app = app
@@ -25,7 +25,7 @@ class InFlightLimit:
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(_HEALTH):
+        if scope["type"] != "http" or scope["path"].startswith(_ALWAYS_ANSWERED):
             await self._app(scope, receive, send)
             return
         if self._in_flight >= self._max_requests:

@@ -71,6 +71,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document; `facts` become members of it, and cannot displace the standard ones."""
+    logs.problem_code.set(code)
     document: dict[str, Any] = {
         **(facts or {}),
         "type": f"urn:sameface:problem:{code}",

@@ -42,6 +42,12 @@ class GalleryIndex:
         """The revision of the database that searches see."""
         return self._state.revision
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many galleries, subjects and faces there are in all."""
+        galleries = self._state.by_id.values()
+        return len(galleries), sum(gallery.subjects for gallery in galleries), sum(g.faces for g in galleries)
+
     def state(self, gallery: str) -> GalleryState:
         """What a search of the gallery is made against now. Raises GalleryNotFound."""
         state = self._state
