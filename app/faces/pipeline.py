@@ -75,6 +75,11 @@ class FacePipeline:
         return await self._embed(data, choose)
 
     @property
+    def batch_sizes(self) -> list[int]:
+        """How many batches have run of each size, from 0."""
+        return self._batcher.batch_sizes
+
+    @property
     def healthy(self) -> bool:
         """Whether the last batch of embeddings succeeded."""
         return self._batcher.healthy
