@@ -98,9 +98,10 @@ def _read_faces(
 
 
 def _opened(row: sa.Row[Any], key: TemplateKey, model_id: str) -> FaceChange:
-    *facts, face_id, sealed, _ = row
+    change = FaceChange._make(row[:-1])
     try:
-        return FaceChange(*facts, face_id, key.open_vector(sealed, face_id, model_id))
+        vector = key.open_vector(row.vector, change.face_id, model_id)
     except SealBroken as error:  # one damaged row must not keep all others from being followed
         logger.error("%s; it is left out", error)
-        return FaceChange(*facts, face_id, None)
+        vector = None
+    return FaceChange._make((*row[:-2], vector))

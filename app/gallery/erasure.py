@@ -2,7 +2,7 @@
 
 Nothing biometric is kept for it: a canary, a subject made of random numbers in a gallery of its own, is enrolled,
 found on the disk, erased, and looked for again. With SQLite all files of the database are searched. The files of a
-PostgreSQL are not ours to read: it keeps what was erased in its table files until a vacuum (measured on 15: gone from
+PostgreSQL are not ours to read: it keeps what was erased in its table files until a vacuum (measured on 18: gone from
 there after `VACUUM`, which closes the gap in a page; `VACUUM FULL` writes the table anew), and in its write-ahead log
 until the segment is recycled, and in whatever archives and standbys copied it. Of that, its own statistics are told.
 """

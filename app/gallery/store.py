@@ -71,6 +71,7 @@ class GalleryStore:
         self._turn = WriteTurn(engine)
         self._model_id = model_id
         self._keys = keys or TemplateKeys()
+        self._unpurged = False
 
     def add(
         self,
@@ -261,8 +262,13 @@ class GalleryStore:
         except NotReady:
             busy = 1
         if busy:
-            logger.warning("the write-ahead log is in use; what was removed stays in it until the next checkpoint")
+            logger.warning("the write-ahead log is in use; what was removed stays in it until the next sweep")
+        self._unpurged = bool(busy)
         return not busy
+
+    def purge_again(self) -> bool:
+        """Purge if the last attempt came at a bad moment; False while it still does."""
+        return not self._unpurged or self.purge()
 
     @contextmanager
     def _write(self) -> Iterator[_Write]:

@@ -1,4 +1,8 @@
-"""The thread that erases what may be kept no longer: subjects whose time is over, and old entries of the audit log."""
+"""The thread that erases what may be kept no longer.
+
+That is subjects whose time is over, old entries of the audit log, and what an erasure had to leave in SQLite's
+write-ahead log because somebody was reading.
+"""
 
 import logging
 import threading
@@ -45,6 +49,7 @@ class Sweeper:
         """Erase all that is due now. Raises NotReady where the database does not answer."""
         while not self._stopping.is_set() and self._store.erase_expired() is not None:
             self._erased()
+        self._store.purge_again()
         if self._audit_retention is not None:
             self._store.prune_audit(self._audit_retention)
 

@@ -2,11 +2,13 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from app.domain import ErasedSubject
 from app.gallery import audit
+from app.gallery.engine import open_engine
 from app.gallery.follower import GalleryFollower
 from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
@@ -91,6 +93,20 @@ def test_the_sweeper_outlives_a_database_that_is_away(sqlite_store: GalleryStore
     assert swept.wait(60)
     sweeper.stop()
     assert sqlite_store.subjects("default") == []
+
+
+def test_what_a_reader_kept_in_the_log_is_swept_later(sqlite_store: GalleryStore, sqlite_url: str) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)], name="Ada Lovelace")
+    log = Path(sqlite_url.removeprefix("sqlite:///") + "-wal")
+    reader = open_engine(sqlite_url, lock_timeout_seconds=0.1)
+    impatient = GalleryStore(reader, MODEL_ID)
+    with reader.begin() as reading:
+        reading.exec_driver_sql("SELECT * FROM subjects").all()
+        impatient.remove_subject("default", "ada")
+        assert b"Ada Lovelace" in log.read_bytes()
+    Sweeper(impatient, lambda: None, interval_seconds=60).sweep()
+    assert log.read_bytes() == b""
+    reader.dispose()
 
 
 def test_old_entries_of_the_audit_log_are_pruned(store: GalleryStore, engine: sa.Engine) -> None:
