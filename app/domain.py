@@ -291,12 +291,16 @@ class EnrolledImage:
     """What became of one photograph of an enrolment; `image` is its position in the request, from 0.
 
     Either `face_id` is set, or `reasons` holds the codes of `app.errors` with `detail` and the facts `measured`.
-    `existed`: the subject had this very photograph already.
+    `existed`: the subject had this very photograph already. `own_distance` is the squared L2 distance to the subject's
+    nearest other face, None where there is none; an `outlier` is farther from all of them than faces of one person
+    should be.
     """
 
     image: int
     face_id: str | None = None
     existed: bool = False
+    own_distance: float | None = None
+    outlier: bool = False
     face: EmbeddedFace | None = None
     reasons: tuple[str, ...] = ()
     detail: str | None = None

@@ -13,6 +13,7 @@ from app.domain import (
     NewFace,
     StoredFace,
     is_match,
+    squared_l2,
 )
 from app.errors import BadInput, LowQuality
 
@@ -52,10 +53,29 @@ def new_faces(images: Sequence[bytes], outcomes: Sequence[Outcome]) -> list[NewF
     ]
 
 
-def enrolled_images(outcomes: Sequence[Outcome], subject: EnrolledSubject) -> list[EnrolledImage]:
-    """One row per photograph of the request; `subject.faces` are of the accepted ones, in order."""
-    stored = iter(subject.faces)
-    return [_row(image, outcome, stored) for image, outcome in enumerate(outcomes)]
+def own_distances(faces: Sequence[EmbeddedFace], nearest_known: Sequence[float]) -> list[float | None]:
+    """How far each face is from the subject's own: squared L2 to the nearest one known, as `nearest_known` has it.
+
+    For a subject without known faces `nearest_known` is empty, and the other faces of the request stand in; a single
+    one has nothing to be compared with.
+    """
+    if nearest_known:
+        return list(nearest_known)
+    return [
+        min((squared_l2(face.embedding, other.embedding) for other in faces if other is not face), default=None)
+        for face in faces
+    ]
+
+
+def enrolled_images(
+    outcomes: Sequence[Outcome], subject: EnrolledSubject, own: Sequence[float | None], threshold: float
+) -> list[EnrolledImage]:
+    """One row per photograph of the request; `subject.faces` and `own` distances are of the accepted ones, in order.
+
+    A face that does not match any of the subject's own at `threshold` is an outlier.
+    """
+    stored = iter(zip(subject.faces, own, strict=True))
+    return [_row(image, outcome, stored, threshold) for image, outcome in enumerate(outcomes)]
 
 
 def duplicates(rows: Iterable[Sequence[Candidate]], subject_id: str, threshold: float) -> list[Duplicate]:
@@ -68,9 +88,12 @@ def duplicates(rows: Iterable[Sequence[Candidate]], subject_id: str, threshold: 
     return [Duplicate(*item) for item in sorted(nearest.items(), key=lambda item: item[1])]
 
 
-def _row(image: int, outcome: Outcome, stored: Iterator[StoredFace]) -> EnrolledImage:
+def _row(
+    image: int, outcome: Outcome, stored: Iterator[tuple[StoredFace, float | None]], threshold: float
+) -> EnrolledImage:
     if isinstance(outcome, Rejected):
         error = outcome.error
         return EnrolledImage(image, reasons=(error.code,), detail=error.message, measured=error.facts)
-    face = next(stored)
-    return EnrolledImage(image, face.face_id, face.existed, face=outcome)
+    face, own = next(stored)
+    outlier = own is not None and not is_match(own, threshold)
+    return EnrolledImage(image, face.face_id, face.existed, own, outlier, face=outcome)

@@ -30,7 +30,7 @@ from app.domain import (
     is_match,
     squared_l2,
 )
-from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound, NotReady
+from app.errors import BadInput, BadRequest, DuplicateIdentity, GalleryNotFound, NotFound, NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 from app.records import GalleryRecords
 from app.search import GallerySearcher, Search, SearchResult
@@ -220,6 +220,7 @@ class FaceService:
         outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
+        own = enrolment.own_distances(faces, await self._nearest_known(gallery, subject_id, faces))
         subject = await self.records.in_database(
             self.store.add,
             gallery,
@@ -231,7 +232,8 @@ class FaceService:
             max_faces=self.settings.max_faces_per_subject,
         )
         indexed = await self.records.until_indexed(subject.revision)
-        rows = enrolment.enrolled_images(outcomes, subject)
+        limit = thresholds.for_verification(self.card, threshold=None, far=None, default=self.settings.threshold)
+        rows = enrolment.enrolled_images(outcomes, subject, own, limit.squared_l2)
         answer = Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
         self.metrics.enrolled(answer)
         return answer
@@ -267,6 +269,14 @@ class FaceService:
             row[:] = face.embedding
         found = await self.searcher.search(Search(gallery, probes, top_k))
         return found, _ms_since(started)
+
+    async def _nearest_known(self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace]) -> list[float]:
+        """Distance of each face to the subject's nearest one in the index; empty where it has none there."""
+        try:
+            found = [await self.searcher.nearest_of(gallery, subject_id, face.embedding) for face in faces]
+        except NotFound:
+            return []
+        return [candidate.distance for candidate in found]
 
     async def _duplicates(
         self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace], policy: DuplicatePolicy

@@ -202,6 +202,13 @@ class EnrolledImage(ProbeFace):
     image: int = Field(description="position in the request, from 0")
     status: str = Field("enrolled", json_schema_extra={"const": "enrolled"})
     existed: bool
+    own_distance: float | None = Field(
+        description="distance to the nearest face that the subject had, or among the photographs of this request where "
+        "it had none; null where there is nothing to compare with"
+    )
+    outlier: bool = Field(
+        description="own_distance is not below the verification threshold: the photograph may be of someone else"
+    )
 
 
 class RejectedImage(BaseModel):
@@ -282,6 +289,8 @@ def _image_row(row: domain.EnrolledImage) -> EnrolledImage | RejectedImage:
         face_id=row.face_id,
         image=row.image,
         existed=row.existed,
+        own_distance=row.own_distance,
+        outlier=row.outlier,
     )
 
 

@@ -10,6 +10,7 @@ from app.service import FaceService
 from tests.api.conftest import Client, client_with
 
 FACE_MEMBERS = {"box", "confidence", "landmarks", "face_px"}
+OWN = {"own_distance", "outlier"}
 
 
 def base64_of(image: bytes) -> str:
@@ -103,7 +104,7 @@ class TestIdentifyAndEnroll:
         stored = enrolled.json()
         assert (stored["subject_id"], stored["created"], stored["indexed"]) == ("emp-0042", True, True)
         (row,) = stored["faces"]
-        assert row.keys() == FACE_MEMBERS | {"faces_found", "face_id", "image", "status", "existed"}
+        assert row.keys() == FACE_MEMBERS | {"faces_found", "face_id", "image", "status", "existed", *OWN}
         assert (row["image"], row["status"], row["existed"]) == (0, "enrolled", False)
 
         answer = client.post("/identify", files={"image": portrait_again}, data={"gallery": gallery}).json()
