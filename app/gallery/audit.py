@@ -20,6 +20,7 @@ from app.gallery.tables import audit_entries, audit_state
 
 GENESIS = "0" * 64
 _PAGE = 5_000
+_PRUNE = "prune_audit"
 
 Entry = Mapping[str, Any]
 
@@ -79,7 +80,7 @@ def prune(connection: sa.Connection, retention: timedelta) -> int:
         return 0
     connection.execute(sa.delete(audit_entries).where(audit_entries.c.position <= last))
     connection.execute(sa.update(audit_state).values(pruned_position=last, pruned_hash=pruned_hash))
-    append(connection, [entry("prune_audit", up_to_position=last)])
+    append(connection, [entry(_PRUNE, up_to_position=last)])
     return int(last - state.pruned_position)
 
 
@@ -92,6 +93,7 @@ def verify(connection: sa.Connection, known_hash: str | None = None) -> AuditVer
     state = connection.execute(sa.select(audit_state)).one()
     position, current = state.pruned_position, state.pruned_hash
     seen = known_hash in (None, current)
+    pruned_up_to = 0
 
     def result(fault: str | None = None, broken: int | None = None) -> AuditVerification:
         checked = position - state.pruned_position
@@ -106,10 +108,13 @@ def verify(connection: sa.Connection, known_hash: str | None = None) -> AuditVer
             return result("the time that pruning goes by is not that of the entry", row.position)
         position, current = row.position, row.hash
         seen = seen or current == known_hash
+        pruned_up_to = _pruned_up_to(row.entry) or pruned_up_to
     if (position, current) != (state.position, state.hash):
         return result(f"the chain was at {state.position} entries, the last rows are missing or added", position + 1)
+    if pruned_up_to != state.pruned_position:
+        return result("the entries before were removed, and not by pruning", state.pruned_position + 1)
     if not seen:
-        return result("the hash of the earlier verification is not in this chain")
+        return result("the hash of the earlier verification is not in this chain, nor was it the last one pruned")
     return result()
 
 
@@ -123,6 +128,11 @@ def rows(connection: sa.Connection) -> Iterator[sa.Row[Any]]:
         if len(page) < _PAGE:
             return
         after = page[-1].position
+
+
+def _pruned_up_to(text: str) -> int | None:
+    one = json.loads(text)
+    return int(one["up_to_position"]) if one.get("action") == _PRUNE else None
 
 
 def _canonical(one: Entry) -> str:

@@ -95,8 +95,25 @@ def test_an_entry_says_who_asked_and_nothing_biometric(store: GalleryStore, engi
             3,
         ),
         ("UPDATE audit_state SET position = 8", 8),
+        (
+            "UPDATE audit_state SET pruned_position = 2,"
+            " pruned_hash = (SELECT hash FROM audit_entries WHERE position = 2);"
+            "DELETE FROM audit_entries WHERE position <= 2",
+            3,
+        ),
     ],
-    ids=["altered", "another hash", "time", "first gone", "one gone", "last gone", "moved", "swapped", "end"],
+    ids=[
+        "altered",
+        "another hash",
+        "time",
+        "first gone",
+        "one gone",
+        "last gone",
+        "moved",
+        "swapped",
+        "end",
+        "as if pruned",
+    ],
 )
 def test_whatever_is_done_to_the_log_is_found_at_its_first_row(
     store: GalleryStore, engine: sa.Engine, harm: str, broken_position: int
