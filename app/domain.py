@@ -85,6 +85,13 @@ class FaceChoice(StrEnum):
     CENTRAL = "central"  # the protocol of LFW, whose label names the person in the middle
 
 
+class ClusterMethod(StrEnum):
+    """How faces are put into groups."""
+
+    AGGLOMERATIVE = "agglomerative"  # by the mean distance between groups: chains of look-alikes stay apart
+    DBSCAN = "dbscan"  # whoever resembles any face of a group belongs to it
+
+
 class DuplicatePolicy(StrEnum):
     """What enrolment does when the face already belongs to another subject."""
 
@@ -99,6 +106,26 @@ class EmbeddedFace:
 
     face: DetectedFace
     embedding: Embedding
+    faces_found: int
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """The faces of one photograph, largest first, out of `faces_found`; its upright size in pixels."""
+
+    faces: list[DetectedFace]
+    faces_found: int
+    width_px: int
+    height_px: int
+    took_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedFaces:
+    """The embedded faces of one photograph, largest first, out of `faces_found`."""
+
+    faces: list[EmbeddedFace]
     faces_found: int
     took_ms: dict[str, float] = field(default_factory=dict)
 
@@ -319,4 +346,39 @@ class Enrolment:
     indexed: bool
     images: list[EnrolledImage]
     duplicates: list[Duplicate]
+    took_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusteredFace:
+    """A face and the photograph that shows it; `image` is its position in the request, from 0."""
+
+    image: int
+    face: DetectedFace
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredImage:
+    """What became of one photograph; where it could not be read, `reasons` holds the codes of `app.errors`."""
+
+    image: int
+    faces: int = 0
+    reasons: tuple[str, ...] = ()
+    detail: str | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        return "rejected" if self.reasons else "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Groups of faces that are one person each, the largest first."""
+
+    groups: list[list[ClusteredFace]]
+    images: list[ClusteredImage]
+    threshold: float
+    far: float | None
+    method: ClusterMethod
     took_ms: dict[str, float]

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
-from app.api import galleries, health, metrics, routes, subjects
+from app.api import faces, galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
 from app.api.limits import BodyLimit, Deadline, InFlightLimit
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.rate_limiter = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
     app.include_router(routes.router)
+    app.include_router(faces.router)
     app.include_router(galleries.router)
     app.include_router(subjects.router)
     app.include_router(health.router)

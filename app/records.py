@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from app.domain import ErasedGallery, ErasedSubject, Gallery, GalleryFace, Subject, SubjectChanges
 from app.errors import GalleryNotFound, NotReady
-from app.gallery.checks import check_metadata_size
+from app.gallery.checks import check_metadata_size, check_not_expired
 
 if TYPE_CHECKING:
     from app.gallery.follower import GalleryFollower
@@ -74,6 +74,7 @@ class GalleryRecords:
     async def change_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> tuple[Subject, bool]:
         """The subject after the changes, and whether identifications here show them already."""
         check_metadata_size(changes.get("metadata"), self._max_metadata_bytes)
+        check_not_expired(changes.get("expires_at"))
         revision = await self.in_database(self.store.update_subject, gallery, subject_id, changes)
         indexed = await self.until_indexed(revision)
         return await self.subject(gallery, subject_id), indexed

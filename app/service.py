@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from app import enrolment, thresholds
+from app import clustering, enrolment, thresholds
 from app.decisions import DecisionRecorder
 from app.domain import (
+    ClusteredFace,
+    Clustering,
+    ClusterMethod,
+    Detection,
     Duplicate,
     DuplicatePolicy,
     EmbeddedFace,
+    EmbeddedFaces,
     Embedding,
     Enrolment,
     FaceChoice,
@@ -196,6 +201,52 @@ class FaceService:
         self.decisions.identified(answer, found.candidates)
         return answer
 
+    async def detect(self, image: bytes, *, max_faces: int = 0) -> Detection:
+        """The faces of a photograph, largest first; raises the errors of photographs. No face is an answer."""
+        with _naming("image"):
+            return await self.pipeline.detect(image, max_faces=max_faces)
+
+    async def embed(self, image: bytes, *, max_faces: int = 0) -> EmbeddedFaces:
+        """The faces of a photograph with their embeddings; raises the errors of photographs."""
+        started = time.perf_counter()
+        with _naming("image"):
+            faces = await self.pipeline.embed_all(image, max_faces=max_faces)
+        return EmbeddedFaces(faces, faces[0].faces_found if faces else 0, _took_ms(started, faces))
+
+    async def cluster(
+        self,
+        images: Sequence[bytes],
+        *,
+        method: ClusterMethod = ClusterMethod.AGGLOMERATIVE,
+        max_faces: int = 0,
+        threshold: float | None = None,
+        far: float | None = None,
+    ) -> Clustering:
+        """Which of the faces in these photographs are of one person? `max_faces` is for each photograph (0: all).
+
+        Photographs that cannot be read are reported. Raises their error when none can, FarNotSupported, and
+        BadRequest for more images or faces than allowed.
+        """
+        started = time.perf_counter()
+        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        _check_count("images", len(images), self.settings.max_cluster_images, "max_cluster_images")
+        outcomes = await self._embed_each(images, max_faces)
+        rows = clustering.image_rows(outcomes)
+        faces = [(image, face) for image, found in enumerate(outcomes) for face in clustering.faces(found)]
+        _check_count("faces", len(faces), self.settings.max_cluster_faces, "max_cluster_faces", least=0)
+        cluster_started = time.perf_counter()
+        embeddings = [face.embedding for _, face in faces]
+        groups = await asyncio.to_thread(clustering.group_faces, embeddings, limit.squared_l2, method)
+        cluster_ms = _ms_since(cluster_started)
+        return Clustering(
+            groups=[[ClusteredFace(faces[i][0], faces[i][1].face) for i in group] for group in groups],
+            images=rows,
+            threshold=limit.squared_l2,
+            far=limit.far,
+            method=method,
+            took_ms=_took_ms(started, [face for _, face in faces], cluster=cluster_ms),
+        )
+
     async def enroll(
         self,
         subject_id: str,
@@ -214,7 +265,7 @@ class FaceService:
         is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity).
         """
         started = time.perf_counter()
-        self._check_image_count(images)
+        _check_count("images", len(images), self.settings.max_enroll_images, "max_enroll_images")
         check_metadata_size(metadata, self.settings.max_metadata_bytes)
         check_not_expired(expires_at)
         outcomes = await _all_of(*(self._face_or_rejection(image, choice) for image in images))
@@ -251,6 +302,19 @@ class FaceService:
             return await self._face(image, choice, "image")
         except BadInput as error:
             return enrolment.Rejected(error)
+
+    async def _embed_each(self, images: Sequence[bytes], max_faces: int) -> list[clustering.Outcome]:
+        """Half of the workers at most, so that one large request leaves room for small ones."""
+        turns = asyncio.Semaphore(max(1, self.settings.image_workers // 2))
+
+        async def embed(image: bytes) -> clustering.Outcome:
+            async with turns:
+                try:
+                    return await self.pipeline.embed_all(image, max_faces=max_faces)
+                except BadInput as error:
+                    return clustering.Unread(error)
+
+        return await _all_of(*(embed(image) for image in images))
 
     async def _reach(self, revision: int) -> None:
         if not await self.follower.reach(revision, self.settings.index_wait_seconds):
@@ -315,16 +379,6 @@ class FaceService:
         if not 1 <= top_k <= limit:
             raise BadRequest(f"top_k is {top_k}; it must be 1 to {limit}", field="top_k", max_top_k=limit)
 
-    def _check_image_count(self, images: Sequence[bytes]) -> None:
-        limit = self.settings.max_enroll_images
-        if not 1 <= len(images) <= limit:
-            raise BadRequest(
-                f"{len(images)} images were given; an enrolment takes 1 to {limit}",
-                field="image",
-                images=len(images),
-                max_enroll_images=limit,
-            )
-
 
 @contextmanager
 def _naming(field: str) -> "Iterator[None]":
@@ -365,3 +419,10 @@ def _took_ms(started: float, faces: Sequence[EmbeddedFace], **more: float) -> di
 
 def _ms_since(started: float) -> float:
     return (time.perf_counter() - started) * 1000.0
+
+
+def _check_count(of: str, count: int, limit: int, setting: str, *, least: int = 1) -> None:
+    if not least <= count <= limit:
+        raise BadRequest(
+            f"{count} {of} were given; this takes {least} to {limit}", field="image", **{of: count, setting: limit}
+        )

@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(25_000_000, ge=1, description="Largest image, width times height.")
     max_request_bytes: int = Field(20_000_000, ge=1, description="Largest request body, counted while it streams.")
     max_enroll_images: int = Field(10, ge=1, le=100, description="Most images in one enrolment.")
+    max_cluster_images: int = Field(100, ge=1, le=200, description="Most images in one request for groups.")
+    max_cluster_faces: int = Field(1000, ge=1, le=10_000, description="Most faces in all images of such a request.")
     max_faces_per_subject: int = Field(100, ge=1, description="Most faces that one subject may have.")
     max_top_k: int = Field(100, ge=1, le=1000, description="Most candidates that one identification may ask for.")
     max_metadata_bytes: int = Field(4096, ge=2, description="Largest metadata of a subject, as JSON in UTF-8.")

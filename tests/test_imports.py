@@ -14,7 +14,7 @@ LAYERS = [
     {"app", "app.errors", "app.domain", "app.logs"},
     {"app.batcher", "app.metrics", "app.settings"},
     {"app.faces", "app.gallery"},
-    {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.records", "app.thresholds"},
+    {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.clustering", "app.records", "app.thresholds"},
     {"app.service"},
     {"app.health"},
     {"app.api"},

@@ -100,11 +100,14 @@ class SubjectChangeFields(_Body):
 
     name: Name | None = None
     metadata: Metadata = Field(default_factory=dict, description="a JSON object; in a form, as text")
+    expires_at: AwareDatetime | None = Field(
+        None, description="when the subject is to be erased, ISO 8601 with a time zone; null: never"
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set:
-            raise PydanticCustomError("changes", "give name or metadata, or both")
+            raise PydanticCustomError("changes", "give name, metadata or expires_at")
         return self
 
     @property
@@ -125,6 +128,27 @@ class VerifyFields(_Body):
     @property
     def choice(self) -> FaceChoice:
         return FaceChoice(self.face)
+
+
+class FacesFields(_Body):
+    """One photograph."""
+
+    image: Image = Field(validation_alias=AliasChoices("image", "img", "file"))
+    max_faces: MaxFaces = Field(0, description="most faces answered for, largest first; 0 is all")
+
+
+class ClusterFields(_Body):
+    """Photographs, and at most one of `threshold` and `far`."""
+
+    image: Images = Field(validation_alias=AliasChoices("image", "images", "img", "file"))
+    method: Literal["agglomerative", "dbscan"] = Field(
+        "agglomerative",
+        description="`agglomerative` joins groups whose mean distance is below the threshold; `dbscan` joins whoever "
+        "resembles any face of a group",
+    )
+    max_faces: MaxFaces = Field(0, description="most faces of each photograph, largest first; 0 is all")
+    threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
+    far: Rate | None = Field(None, description="wanted false-accept rate of one comparison; chooses the threshold")
 
 
 class SubjectVerifyFields(_Body):

@@ -92,7 +92,7 @@ class VerifyResponse(Decision):
             face1=ProbeFace.of_embedded(answer.face1),
             face2=ProbeFace.of_embedded(answer.face2),
             model=Model.of(card),
-            took_ms=_rounded(answer.took_ms),
+            took_ms=rounded(answer.took_ms),
         )
 
 
@@ -122,7 +122,7 @@ class SubjectVerifyResponse(Decision):
             subject=EnrolledFace(subject_id=nearest.subject_id, name=nearest.name, face_id=nearest.face_id),
             gallery=answer.gallery,
             model=Model.of(card),
-            took_ms=_rounded(answer.took_ms),
+            took_ms=rounded(answer.took_ms),
         )
 
 
@@ -191,7 +191,7 @@ class IdentifyResponse(BaseModel):
             faces=[IdentifiedFace.of_identified(face) for face in answer.faces],
             faces_found=answer.faces_found,
             model=Model.of(card),
-            took_ms=_rounded(answer.took_ms),
+            took_ms=rounded(answer.took_ms),
         )
 
 
@@ -248,7 +248,7 @@ class EnrollResponse(BaseModel):
             revision=answer.subject.revision,
             faces=[_image_row(row) for row in answer.images],
             duplicates=[Duplicate(subject_id=d.subject_id, distance=d.distance) for d in answer.duplicates],
-            took_ms=_rounded(answer.took_ms),
+            took_ms=rounded(answer.took_ms),
         )
 
 
@@ -303,5 +303,6 @@ def _face(face: domain.DetectedFace) -> dict[str, Any]:
     }
 
 
-def _rounded(took_ms: dict[str, float]) -> dict[str, float]:
+def rounded(took_ms: dict[str, float]) -> dict[str, float]:
+    """Milliseconds, to a tenth."""
     return {stage: round(took, 1) for stage, took in took_ms.items()}

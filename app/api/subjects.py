@@ -136,8 +136,8 @@ async def get_subject(subject_id: SubjectInPath, service: Service, gallery: Gall
 @router.patch(
     "/subjects/{subject_id}",
     dependencies=_ACCESS,
-    summary="Rename a subject, or replace its metadata",
-    description="What is left out stays as it is. A name of null takes the name away; metadata is replaced as a whole.",
+    summary="Change the name, the metadata or the end of a subject",
+    description="What is left out stays, null takes a name or an expires_at away, and metadata is replaced whole.",
     openapi_extra=body(SubjectChangeFields, {"name": "A. Lee-Smith", "metadata": {"floor": 4}}),
     responses=body_problems(*_SUBJECT_PROBLEMS),
 )

@@ -27,3 +27,9 @@ def choose_face(
 def _squared_distance_from_middle(face: DetectedFace, photograph: Photograph) -> float:
     x, y = face.box.centre
     return (x - photograph.width / 2) ** 2 + (y - photograph.height / 2) ** 2
+
+
+def largest_faces(faces: Sequence[DetectedFace], max_faces: int) -> list[DetectedFace]:
+    """Up to `max_faces` of them (0: all), the largest first."""
+    largest_first = sorted(faces, key=lambda face: -face.box.area)
+    return largest_first[:max_faces] if max_faces else largest_first

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from app.batcher import MicroBatcher
-from app.domain import DetectedFace, EmbeddedFace, Embedding, FaceChoice
+from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice
 from app.faces.card import ModelCard
-from app.faces.choose import choose_face
+from app.faces.choose import choose_face, largest_faces
 from app.faces.crop import crop_face, source_scale
 from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
@@ -69,10 +69,14 @@ class FacePipeline:
         """Up to `max_faces` faces (0: all), largest first; an empty list where there is none."""
 
         def choose(faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
-            largest_first = sorted(faces, key=lambda face: -face.box.area)
-            return largest_first[:max_faces] if max_faces else largest_first
+            return largest_faces(faces, max_faces)
 
         return await self._embed(data, choose)
+
+    async def detect(self, data: bytes, *, max_faces: int) -> Detection:
+        """Up to `max_faces` faces (0: all), largest first, without embeddings; raises every error of `decode`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, self._detect, data, max_faces)
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -107,6 +111,15 @@ class FacePipeline:
         took_ms = found.took_ms | {"embed": _ms_since(started)}
         pairs = zip(found.faces, embeddings, strict=True)
         return [EmbeddedFace(face, embedding, found.faces_found, took_ms) for face, embedding in pairs]
+
+    def _detect(self, data: bytes, max_faces: int) -> Detection:
+        took_ms: dict[str, float] = {}
+        with _timed(took_ms, "decode"):
+            photograph = decode(data, self._limits, draft_px=self._detect_side_px)
+        with _timed(took_ms, "detect"):
+            faces = self._detector.detect(photograph)
+        largest = largest_faces(faces, max_faces)
+        return Detection(largest, len(faces), photograph.width, photograph.height, took_ms)
 
     def _find(self, data: bytes, choose: "Choose") -> Found:
         took_ms: dict[str, float] = {}

@@ -136,6 +136,10 @@ class TestOneSubject:
         changed = client.request("PATCH", path, files={"metadata": (None, "{}")}).json()
         assert (changed["name"], changed["metadata"]) == (None, {})
 
+        changed = client.request("PATCH", path, json={"expires_at": "2999-01-31T12:00:00+02:00"}).json()
+        assert changed["expires_at"] == "2999-01-31T10:00:00Z"
+        assert client.request("PATCH", path, json={"expires_at": None}).json()["expires_at"] is None
+
     @pytest.mark.parametrize(
         ("change", "field"),
         [
@@ -143,6 +147,8 @@ class TestOneSubject:
             ({"name": "a" * 257}, "name"),
             ({"metadata": None}, "metadata"),
             ({"metadata": {"a": "b" * 5000}}, "metadata"),
+            ({"expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
+            ({"expires_at": "2999-01-01T00:00:00"}, "expires_at"),
             ({"subject_id": "b"}, "subject_id"),
             ({"faces": []}, "faces"),
             ({}, None),
