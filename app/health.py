@@ -1,6 +1,7 @@
 """Whether the service can do its work now: the model, the index and the database, each looked at and not assumed."""
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,9 +36,10 @@ class Status(StrEnum):
 
 
 async def check_service(service: FaceService) -> dict[str, Check]:
-    """`model`, `index` and `database`."""
-    model, database = await asyncio.gather(_check_model(service), _check_database(service))
-    return {"model": model, "index": _check_index(service), "database": database}
+    """`model`, `search`, `index`, `database`, and `disk` where the database is a file."""
+    model, database, disk = await asyncio.gather(_check_model(service), _check_database(service), _check_disk(service))
+    checks = {"model": model, "search": _check_search(service), "index": _check_index(service), "database": database}
+    return checks if disk is None else {**checks, "disk": disk}
 
 
 async def _check_model(service: FaceService) -> Check:
@@ -51,6 +53,11 @@ async def _check_model(service: FaceService) -> Check:
     return Check(True, facts=facts)
 
 
+def _check_search(service: FaceService) -> Check:
+    healthy = service.searcher.healthy
+    return Check(healthy, None if healthy else "the last searches failed", {"waiting": service.searcher.depth})
+
+
 def _check_index(service: FaceService) -> Check:
     lag = service.follower.lag
     limit = service.settings.max_index_lag_seconds
@@ -59,6 +66,21 @@ def _check_index(service: FaceService) -> Check:
     if seconds is None or seconds > limit:
         return Check(False, f"not in step with the database within {limit:g} s: {lag.last_error}", facts)
     return Check(True, facts=facts)
+
+
+async def _check_disk(service: FaceService) -> Check | None:
+    """None where the database is not a file of this machine's."""
+    file = service.settings.sqlite_file
+    if file is None:
+        return None
+    least = service.settings.min_free_disk_bytes
+    try:
+        async with asyncio.timeout(_DATABASE_PATIENCE_SECONDS):
+            free = (await asyncio.to_thread(shutil.disk_usage, file.parent)).free
+    except (OSError, TimeoutError) as error:
+        return Check(False, f"the disk of the database does not answer: {type(error).__name__}")
+    facts = {"free_bytes": free, "min_free_disk_bytes": least}
+    return Check(free >= least, None if free >= least else "the disk of the database is nearly full", facts)
 
 
 async def _check_database(service: FaceService) -> Check:

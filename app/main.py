@@ -8,13 +8,15 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
 from app.api import faces, galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
-from app.api.limits import BodyLimit, Deadline, InFlightLimit
+from app.api.docs import install_docs
+from app.api.limits import BodyLimit, Deadline, InFlightLimit, UploadTimeout
 from app.api.openapi import install_openapi
 from app.api.paths import EncodedSlashes
 from app.api.problems import install_problem_handlers
@@ -63,11 +65,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router)
     install_problem_handlers(app)
     install_openapi(app)
+    install_docs(app)
     # The last one added is the outermost.
     app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
     app.add_middleware(Deadline, seconds=settings.request_deadline_seconds)
+    app.add_middleware(UploadTimeout, idle_seconds=settings.upload_idle_seconds)
     app.add_middleware(InFlightLimit, max_requests=settings.max_requests_in_flight)
+    if settings.cors_origins is not None:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(RequestContext)
     app.add_middleware(_PlainStartupErrors)
     return app

@@ -6,6 +6,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -51,6 +52,11 @@ class Settings(BaseSettings):
         description="How soon an API key that was made or revoked is so here; requests never wait for the database to "
         "be authenticated.",
     )
+    cors_origins: str | None = Field(
+        None,
+        description="Origins whose pages may call from a browser, such as `https://a.example,https://b.example:8443`; "
+        "`*` is every one. Unset, none but the service's own.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
     shutdown_grace_seconds: int = Field(
@@ -78,6 +84,11 @@ class Settings(BaseSettings):
     )
     max_index_lag_seconds: float = Field(
         30.0, gt=0, description="Readiness says `degraded` when the index has not followed the database for this long."
+    )
+    min_free_disk_bytes: int = Field(
+        100_000_000,
+        ge=0,
+        description="Readiness says `degraded` when less room than this is left on the disk of a SQLite database.",
     )
     start_wait_seconds: float = Field(
         600.0, gt=0, description="How long the first load of the index may take at start before the service gives up."
@@ -182,6 +193,9 @@ class Settings(BaseSettings):
     request_deadline_seconds: float = Field(
         30.0, gt=0, description="Longest a request may take, its upload included; then it is answered 504."
     )
+    upload_idle_seconds: float = Field(
+        10.0, gt=0, description="Longest silence within an upload; then the request is answered 504."
+    )
     max_embed_batch: int = Field(16, ge=1, description="Most faces in one run of the embedding network.")
     max_embed_queue: int = Field(512, ge=1, description="Most faces that wait for the embedding network.")
     max_search_batch: int = Field(64, ge=1, description="Most probes in one search of the index.")
@@ -199,6 +213,14 @@ class Settings(BaseSettings):
         """How long entries of the audit log are kept; None for ever."""
         return None if self.audit_retention_days is None else timedelta(days=self.audit_retention_days)
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_some(cls, value: str | None) -> str | None:
+        for origin in [] if value is None else value.split(","):
+            if not re.fullmatch(r"\*|https?://[^/\s*]+", origin.strip()):
+                raise ValueError(f"{origin.strip()!r} is no origin; one is written like https://a.example:8443")
+        return value
+
     @field_validator("rate_limit")
     @classmethod
     def _rate_is_one(cls, value: str | None) -> str | None:
@@ -212,6 +234,12 @@ class Settings(BaseSettings):
             if not rates or any(rate.amount < 1 for rate in rates):
                 raise ValueError("a rate is written like 20/second, 600/minute or 20/second;1000/hour")
         return value
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database's file, if it is one."""
+        _, found, path = self.database_url.partition(":///")
+        return Path(path.partition("?")[0]) if found and self.database_url.startswith("sqlite") else None
 
     @property
     def loopback_only(self) -> bool:

@@ -20,7 +20,7 @@ class Ready(BaseModel):
     """`ready`; `degraded` where requests are answered but something needs attention; or `not_ready`."""
 
     status: Status
-    checks: dict[str, Check] = Field(description="`model`, `index` and `database`")
+    checks: dict[str, Check] = Field(description="of `model`, `search`, `index`, `database`, and the `disk` of a file")
 
 
 @router.get("/live", dependencies=[public()], response_model=Live, summary="Is the process alive?")

@@ -70,6 +70,39 @@ class Deadline:
         )
 
 
+class UploadTimeout:
+    """Answers 504 when nothing of a body comes for `idle_seconds`, so that a stalled upload gives its place back."""
+
+    def __init__(self, app: ASGIApp, idle_seconds: float) -> None:
+        self._app = app
+        self._idle_seconds = idle_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        complete = False
+
+        async def in_time() -> Message:
+            nonlocal complete
+            if complete:  # what comes now is that the caller has gone, or nothing
+                return await receive()
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    message = await receive()
+            except TimeoutError:
+                raise self._refusal() from None
+            complete = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, in_time, send)
+
+    def _refusal(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"nothing of the body came for {self._idle_seconds:g} s", upload_idle_seconds=self._idle_seconds
+        )
+
+
 class BodyLimit:
     """Answers 413 when a body has, or says that it has, more than `max_bytes`; the rest of it is not read."""
 

@@ -29,8 +29,10 @@ def test_a_sound_service_is_alive_and_ready(service: FaceService) -> None:
     assert answer["status"] == "ready"
     assert {name: check["ok"] for name, check in answer["checks"].items()} == {
         "model": True,
+        "search": True,
         "index": True,
         "database": True,
+        "disk": True,
     }
 
 
@@ -65,3 +67,20 @@ def test_without_the_database_people_are_still_identified(own_service: FaceServi
     assert answer["status"] == "degraded"
     assert not answer["checks"]["database"]["ok"]
     assert client.post("/identify", files={"image": portrait}).status_code == 200
+
+
+def test_a_disk_that_is_nearly_full_degrades_the_service(own_service: FaceService) -> None:
+    client = client_with(own_service, own_service.settings)
+    own_service.settings = own_service.settings.model_copy(update={"min_free_disk_bytes": 2**62})
+    answer = client.get("/health/ready").json()
+    assert answer["status"] == "degraded"
+    assert not answer["checks"]["disk"]["ok"]
+    assert answer["checks"]["disk"]["facts"]["free_bytes"] > 0
+
+
+def test_searches_that_fail_degrade_the_service(own_service: FaceService) -> None:
+    client = client_with(own_service, own_service.settings)
+    own_service.searcher._batcher._healthy = False  # as a failed batch leaves it
+    answer = client.get("/health/ready").json()
+    assert answer["status"] == "degraded"
+    assert not answer["checks"]["search"]["ok"]

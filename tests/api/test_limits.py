@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.limits import BodyLimit, Deadline, InFlightLimit
+from app.api.limits import BodyLimit, Deadline, InFlightLimit, UploadTimeout
 from app.api.problems import problem_of
 from app.errors import SamefaceError
 
@@ -183,3 +183,46 @@ def test_a_timeout_of_something_else_is_not_taken_for_the_deadline() -> None:
                 await http.get("/")
 
     asyncio.run(scenario())
+
+
+def test_a_stalled_upload_is_given_up() -> None:
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(60)
+        yield b"x"
+
+    async def scenario() -> httpx.Response:
+        async with client(UploadTimeout(ReadsBody(), idle_seconds=0.1)) as http:
+            return await http.post("/", content=stalls())
+
+    response = asyncio.run(scenario())
+    assert (response.status_code, code(response)) == (504, "deadline_exceeded")
+
+
+def test_a_slow_upload_is_not_a_stalled_one() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(6):
+            yield b"x"
+            await asyncio.sleep(0.1)
+
+    async def scenario() -> httpx.Response:
+        async with client(UploadTimeout(ReadsBody(), idle_seconds=0.5)) as http:
+            return await http.post("/", content=slowly())
+
+    assert asyncio.run(scenario()).text == "6"
+
+
+def test_a_long_answer_after_a_complete_upload_is_not_cut_off() -> None:
+    async def works(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        gone = asyncio.create_task(receive())
+        await asyncio.sleep(0.3)
+        assert not gone.done()
+        gone.cancel()
+        await PlainTextResponse("done")(scope, receive, send)
+
+    async def scenario() -> httpx.Response:
+        async with client(UploadTimeout(works, idle_seconds=0.1)) as http:
+            return await http.post("/", content=b"x")
+
+    assert asyncio.run(scenario()).text == "done"
