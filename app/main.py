@@ -15,6 +15,7 @@ from app import __version__
 from app.api import faces, galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
+from app.api.docs import install_docs
 from app.api.limits import BodyLimit, Deadline, InFlightLimit, UploadTimeout
 from app.api.openapi import install_openapi
 from app.api.paths import EncodedSlashes
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router)
     install_problem_handlers(app)
     install_openapi(app)
+    install_docs(app)
     # The last one added is the outermost.
     app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)

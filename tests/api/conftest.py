@@ -1,6 +1,7 @@
 """The whole HTTP stack over the real service, without a socket."""
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -10,6 +11,15 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.service import FaceService
 from app.settings import Settings
+
+
+def assert_documented(app: FastAPI, response: httpx.Response) -> None:
+    """Whatever is tested of the API, it answers no status that the OpenAPI document does not tell of."""
+    path = response.request.url.raw_path.decode().partition("?")[0]
+    for template, operations in app.openapi()["paths"].items():
+        operation = operations.get(response.request.method.lower())
+        if operation and re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
+            assert str(response.status_code) in operation["responses"], f"{template} answered {response.status_code}"
 
 
 class Client:
@@ -28,7 +38,10 @@ class Client:
                 asked = (http.request(method, path, **options) for method, path, options in requests)
                 return await asyncio.gather(*asked)
 
-        return asyncio.run(scenario())
+        responses = asyncio.run(scenario())
+        for response in responses:
+            assert_documented(self.app, response)
+        return responses
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)

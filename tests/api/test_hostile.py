@@ -141,7 +141,7 @@ def test_a_field_that_cannot_be_meant(
         ("GET", "/verify/", 404, "not_found"),
         ("GET", "/%00", 404, "not_found"),
         ("GET", "/../../etc/passwd", 404, "not_found"),
-        ("GET", "/docs", 404, "not_found"),
+        ("GET", "/redoc", 404, "not_found"),
         ("GET", "/verify", 405, "method_not_allowed"),
         ("DELETE", "/gallery/enroll", 405, "method_not_allowed"),
         ("POST", "/model", 405, "method_not_allowed"),
