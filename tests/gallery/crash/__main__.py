@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tests.benchmarks.record import write_record
 from tests.gallery.crash.campaign import Campaign
 
 
@@ -19,7 +20,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--encrypted", action="store_true", help="encrypt templates with a key made for the run")
-    parser.add_argument("--summary", type=Path, help="file to write the summary to, as JSON")
+    parser.add_argument("--record", metavar="NOTE", help="keep the summary among the benchmarks' results, with a note")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sameface-crash-") as folder:
         keys = {"template_keys": base64.b64encode(os.urandom(32)).decode()} if given.encrypted else {}
@@ -29,10 +30,9 @@ def main() -> int:
                 campaign.kill_once()
                 bar.update()
         summary = campaign.finish() | {"encrypted": given.encrypted}
-    text = json.dumps(summary, indent=2) + "\n"
-    if given.summary:
-        given.summary.write_text(text)
-    sys.stdout.write(text)
+    if given.record is not None:
+        write_record("crash", given.record, **summary)
+    sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     return 1 if summary["faults"] else 0
 
 

@@ -1,6 +1,5 @@
 """Start, write, kill, start again, compare; many times over one database."""
 
-import platform
 import random
 import sqlite3
 import threading
@@ -67,7 +66,6 @@ class Campaign:
             "faults": self.faults,
             "seed": self.seed,
             "seconds": round(time.monotonic() - self._started, 1),
-            "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
         }
 
