@@ -66,7 +66,7 @@ def openset(rows: list[dict[str, Any]], out: Path) -> None:
     ends = [min(row["asked_fpir"] for row in rows), max(row["asked_fpir"] for row in rows)]
     left.plot(ends, ends, "k:", label="as asked")
     left.set(xlabel="FPIR asked for", ylabel="FPIR measured", xscale="log", title="Strangers named")
-    left.set_yscale("symlog", linthresh=1e-3)
+    left.set_yscale("log", nonpositive="clip")
     right.set(xlabel="FPIR asked for", ylabel="FNIR", xscale="log", title="Known people missed")
     for axis in (left, right):
         axis.grid(alpha=0.3, which="both")

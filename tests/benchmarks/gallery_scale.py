@@ -11,6 +11,7 @@ from an open engine until the index holds every row, in a new process. Memory is
 
 import argparse
 import hashlib
+import json
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.benchmarks.databases import MODEL_ID, empty_database, fill
 from tests.benchmarks.people import EMBEDDING_SIZE, gallery_embeddings, probes_of
-from tests.benchmarks.record import resident_bytes, write_record
+from tests.benchmarks.record import RESULTS, commit, machine, resident_bytes, write_record
 from tests.benchmarks.scale_report import write_report
 
 TOP_K = 5
@@ -135,6 +136,13 @@ def run(kind: str, faces: int, searches: int, writes: int, threads: int) -> dict
         return {"database": kind, "faces": faces, **figures.result()}
 
 
+def _earlier(faces: list[int], databases: list[str]) -> list[dict[str, Any]]:
+    """Rows of the record that this run does not measure again; each says at which commit it was measured."""
+    path = RESULTS / "gallery_scale.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [row for row in rows if not (row["faces"] in faces and row["database"] in databases)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
@@ -142,13 +150,16 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=41, help="single probes measured; batches are a quarter")
     parser.add_argument("--writes", type=int, default=40, help="enrolments and removals measured")
     parser.add_argument("--threads", type=int, default=faiss.omp_get_max_threads(), help="OpenMP threads of FAISS")
+    parser.add_argument("--keep", action="store_true", help="keep the record's rows that are not measured now")
     parser.add_argument("--note", default="nothing else ran", help="what else the machine did meanwhile")
     options = parser.parse_args()
-    rows = []
+    rows = _earlier(options.faces, options.databases) if options.keep else []
     for faces in options.faces:
         for kind in options.databases:
             rows.append(run(kind, faces, options.searches, options.writes, options.threads))
+            rows[-1] |= {"commit": commit(), "load_average": machine()["load_average"]}
             print(rows[-1], flush=True)
+    rows.sort(key=lambda row: (row["faces"], row["database"] != "sqlite"))
     write_report(write_record("gallery_scale", options.note, rows=rows))
 
 

@@ -23,6 +23,7 @@ _HEADER = [
     "remove p50 / p95, ms [CPU p50]",
     "start, s [CPU]",
     "memory, MB (x vectors)",
+    "load, commit",
 ]
 
 
@@ -93,14 +94,9 @@ def _cells(row: dict[str, Any]) -> list[str]:
     searched = ["", ""] if search is None else [_search_cell(search["single"]), _search_cell(search["batch"])]
     memory = f"{row['memory_bytes'] / 1e6:.0f} ({row['memory_bytes'] / row['raw_vector_bytes']:.2f})"
     start = f"{row['start_seconds']:.1f} [{row['start_cpu_seconds']:.1f}]"
-    return [
-        f"{row['faces']:,}",
-        row["database"],
-        *searched,
-        *map(_write_cell, [row["enrol_ms"], row["remove_ms"]]),
-        start,
-        memory,
-    ]
+    writes = [_write_cell(row[what]) for what in ("enrol_ms", "remove_ms")]
+    when = f"{row['load_average'][0]}, {row['commit']}"
+    return [f"{row['faces']:,}", row["database"], *searched, *writes, start, memory, when]
 
 
 def _search_cell(search: dict[str, Any]) -> str:
