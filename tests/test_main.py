@@ -1,5 +1,7 @@
 """What is wrong with a configuration is found when the service opens, and said in a sentence."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -71,3 +73,10 @@ def test_a_key_lifts_the_refusal_of_a_public_address(settings: Settings, tmp_pat
     engine.dispose()
     with open_service(public) as service:
         assert service.keyring.required
+
+
+def test_importing_the_application_loads_nothing_slow() -> None:
+    slow = ("alembic", "faiss", "limits", "onnxruntime", "prometheus_client", "sklearn", "sqlalchemy")
+    script = f"import sys, app.main, app.cli; print(sorted(set({slow!r}) & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Header, Request
 from pydantic import BaseModel
@@ -12,8 +12,10 @@ from starlette.responses import Response
 
 from app.api.fields import EnrollFields
 from app.errors import SamefaceError
-from app.gallery.answers import Answer, IdempotentRequest
 from app.service import FaceService
+
+if TYPE_CHECKING:
+    from app.gallery.answers import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ async def answered_once(
     if key is None:
         return _response(await _answer(enroll))
     caller = getattr(request.state, "key", None)
+    from app.gallery.answers import IdempotentRequest  # the database is slow to import
+
     repeatable = IdempotentRequest("" if caller is None else caller.key_id, key, request_sha256(fields))
     known = await service.records.in_database(service.answers.find, repeatable)
     if known is not None:
@@ -63,12 +67,14 @@ def request_sha256(fields: BaseModel) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def _answer(enroll: Callable[[], Awaitable[tuple[int, BaseModel]]]) -> Answer:
+async def _answer(enroll: Callable[[], Awaitable[tuple[int, BaseModel]]]) -> "Answer":
+    from app.gallery.answers import Answer
+
     status, body = await enroll()
     return Answer(status, body.model_dump_json())
 
 
-def _response(answer: Answer, headers: dict[str, str] | None = None) -> Response:
+def _response(answer: "Answer", headers: dict[str, str] | None = None) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 

@@ -1,6 +1,5 @@
 """The keys in memory: soon in step with the database, and still there when it is away."""
 
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -94,4 +93,4 @@ def test_the_thread_ends(keys: KeyStore) -> None:
     keyring = Keyring(keys, refresh_seconds=60)
     keyring.start()
     keyring.stop()
-    assert "keyring" not in {thread.name for thread in threading.enumerate()}
+    assert not keyring._thread.is_alive()
