@@ -90,5 +90,5 @@ def _binary_as_base64(schema: Any) -> Any:
         return schema
     if schema.get("format") == "binary":
         rest = {key: value for key, value in schema.items() if key != "format"}
-        return rest | {"contentEncoding": "base64", "description": "base64, plain or as a data URI"}
+        return rest | {"format": "byte", "contentEncoding": "base64", "description": "base64, plain or as a data URI"}
     return {key: _binary_as_base64(value) for key, value in schema.items()}
