@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app import logs
 from app.errors import BadRequest, RateLimited, SamefaceError, Unauthenticated, Unavailable
@@ -42,6 +43,8 @@ STATUS: dict[str, int] = {
 # What the framework itself answers, as codes.
 _CODE_OF_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 _DETAIL_OF_STATUS = {404: "there is nothing at this path", 405: "this path does not take this method"}
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _RETRY_AFTER_SECONDS = "1"
 
@@ -119,7 +122,17 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _CODE_OF_STATUS.get(error.status_code, "http_error")
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
-    return problem(error.status_code, code, detail, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if "Allow" in (error.headers or {}) else error.headers
+    return problem(error.status_code, code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path; the framework names those of the first route alone."""
+    asked = ({**request.scope, "method": method} for method in _METHODS)
+    routes = request.app.router.routes
+    return ", ".join(
+        scope["method"] for scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    )
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:

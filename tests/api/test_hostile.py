@@ -159,3 +159,17 @@ def test_the_frameworks_own_errors_are_problems_too(
 def test_all_faults_of_a_request_are_named_at_once(client: Client) -> None:
     document = assert_client_error(client.post("/verify", json={"image1": "?", "threshold": 9, "extra": 1}))
     assert {error["field"] for error in document["errors"]} == {"image1", "image2", "threshold", "extra"}
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/verify", "POST"),
+        ("/galleries", "GET, POST"),
+        ("/gallery/subjects/a", "GET, PATCH, DELETE"),
+        ("/gallery/subjects/a%2Fb/faces", "GET"),
+    ],
+)
+def test_a_method_that_is_not_taken_is_told_all_that_are(client: Client, path: str, methods: str) -> None:
+    response = client.request("OPTIONS", path)
+    assert (response.status_code, response.headers["allow"]) == (405, methods)
