@@ -84,6 +84,7 @@ def rotate_key() -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    from app.gallery.audit import entry
     from app.gallery.rotation import count_to_rotate, rotate
     from app.gallery.sealing import read_keys
     from app.gallery.store import GalleryStore
@@ -99,7 +100,9 @@ def rotate_key() -> None:
             bar = progress.add_task("templates", total=count_to_rotate(engine, keys))
             for done in rotate(engine, keys):
                 progress.advance(bar, done)
-        GalleryStore(engine, "").purge()
+        store = GalleryStore(engine, "")
+        store.record([entry("rotate_key", template_key_id=keys.primary_id)])
+        store.purge()
         left = count_to_rotate(engine, keys)
     typer.echo(f"all templates are encrypted with key {keys.primary_id}" if not left else f"{left} are still to do")
 

@@ -67,6 +67,8 @@ def test_keys_are_rotated(database: Path) -> None:
         assert told.returncode == 0, told.stderr
         assert "all templates are encrypted" in told.stdout
     assert first not in told.stdout + told.stderr
+    exported = [json.loads(line) for line in run("audit", "export", env=env).stdout.splitlines()]
+    assert [entry["action"] for entry in exported[-2:]] == ["rotate_key", "rotate_key"]
     told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": first})
     assert told.returncode == 3
     assert "not among the template keys" in told.stderr
