@@ -1,6 +1,7 @@
 """`sameface keys` as an operator uses it."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from app.errors import BadRequest
 from app.key_commands import parse_expiry
 from app.keys.key import Token
-from tests.processes import environment, run
+from tests.processes import environment, run, serving
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -31,6 +32,28 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     table = run("keys", "list", env=env | {"COLUMNS": "200"}).stdout
     assert "revoked 2" in table
     assert token.secret not in table
+
+
+def test_a_running_service_follows_the_command(tmp_path: Path) -> None:
+    database = tmp_path / "sameface.db"
+    env = environment(database)
+
+    def until(status: int, headers: dict[str, str]) -> None:
+        deadline = time.monotonic() + 10
+        while server.http.get("/model", headers=headers).status_code != status:
+            assert time.monotonic() < deadline, f"no {status}"
+            time.sleep(0.05)
+
+    with serving(database, SAMEFACE_KEY_REFRESH_SECONDS="0.2") as server:
+        until(200, {})
+        token = run("keys", "create", "any", "--scope", "verify", env=env).stdout.strip()
+        until(401, {})
+        until(200, {"X-API-Key": token})
+        run("keys", "revoke", token.split("_")[1], env=env)
+        until(401, {"X-API-Key": token})
+        assert server.http.get("/model").status_code == 401
+        assert server.http.get("/health/ready").status_code == 200
+        assert token not in server.log.read_text()
 
 
 def test_json_has_the_key_for_scripts(tmp_path: Path) -> None:

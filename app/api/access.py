@@ -149,6 +149,13 @@ def _check_keyless_caller(request: Request) -> None:
         raise Unauthenticated(
             "no API key exists yet, so only this machine is served; `sameface keys create` makes one", reason="missing"
         )
-    # A browser's form can be sent to this machine by any page that it shows.
+    # A browser's form can be sent to this machine by any page that it shows; and a page's own host name can be made to
+    # lead here, which the name tells.
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise Forbidden("a page of another site sent this; without API keys that is refused")
+    if not is_loopback(request.url.hostname or ""):
+        raise Forbidden(
+            f"without API keys this machine is served under its own name only, such as localhost, and not as "
+            f"{request.url.hostname!r}",
+            field="Host",
+        )

@@ -41,7 +41,7 @@ class Client:
     def together(self, *requests: tuple[str, str, dict[str, Any]]) -> list[httpx.Response]:
         async def scenario() -> list[httpx.Response]:
             transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
                 asked = (http.request(method, path, **options) for method, path, options in requests)
                 return await asyncio.gather(*asked)
 

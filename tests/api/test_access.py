@@ -243,7 +243,7 @@ def test_the_log_has_the_id_of_the_key_and_never_the_secret(
 def test_without_keys_only_this_machine_is_served(client: Client) -> None:
     async def call(host: str, **headers: str) -> httpx.Response:
         transport = httpx.ASGITransport(client.app, client=(host, 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.get("/model", headers=headers)
 
     assert asyncio.run(call("127.0.0.1")).status_code == 200
@@ -252,12 +252,23 @@ def test_without_keys_only_this_machine_is_served(client: Client) -> None:
     assert asyncio.run(call("127.0.0.1", **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
 
 
+@pytest.mark.parametrize("host", ["localhost:8000", "[::1]:8000", "127.0.0.1", "127.0.0.1:9000"])
+def test_without_keys_this_machine_may_be_called_by_its_own_names(client: Client, host: str) -> None:
+    assert client.get("/model", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "192.0.2.7", "localhost.evil.example"])
+def test_without_keys_a_page_cannot_reach_this_machine_under_a_name_of_its_own(client: Client, host: str) -> None:
+    answer = client.get("/model", headers={"Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 def test_without_keys_others_are_served_deliberately(service: FaceService) -> None:
     public = client_with(service, service.settings.model_copy(update={"allow_unauthenticated_public": True}))
 
     async def call() -> httpx.Response:
         transport = httpx.ASGITransport(public.app, client=("192.0.2.7", 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.get("/model")
 
     assert asyncio.run(call()).status_code == 200

@@ -25,7 +25,7 @@ async def fails(scope: Scope, receive: Receive, send: Send) -> None:
 def get(app: object, **headers: str) -> httpx.Response:
     async def scenario() -> httpx.Response:
         transport = httpx.ASGITransport(RequestContext(app))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.get("/", headers=headers)
 
     return asyncio.run(scenario())
