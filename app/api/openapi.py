@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.api.answer_examples import EXAMPLES
 from app.api.problem_examples import example_of
 from app.api.problems import MEDIA_TYPE, STATUS
 from app.api.schemas import Problem
@@ -73,6 +74,8 @@ def _answer(codes: list[str]) -> Document:
 def _completed(document: Document) -> Document:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas[Problem.__name__] = Problem.model_json_schema()
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
     # FastAPI documents its own answer to a wrong parameter, which is a `bad_request` here.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

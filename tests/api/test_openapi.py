@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from app.api import schemas
+from app.api.answer_examples import EXAMPLES
 from app.api.problem_examples import example_of
 from app.api.problems import STATUS
 from app.api.schemas import Problem
@@ -68,3 +71,12 @@ def test_no_reference_leads_nowhere() -> None:
 def test_keys_are_documented() -> None:
     schemes = {scheme["type"] for scheme in DOCUMENT["components"]["securitySchemes"].values()}
     assert schemes == {"apiKey", "http"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_of_answers_are_such_answers(name: str) -> None:
+    model: type[BaseModel] = getattr(schemas, name)
+    example = json.loads(json.dumps(EXAMPLES[name]))
+    shown = model.model_validate(example, strict=False).model_dump(mode="json")
+    assert shown.keys() == example.keys() | {key for key, value in shown.items() if value is None}
+    assert DOCUMENT["components"]["schemas"][name]["examples"] == [EXAMPLES[name]]
