@@ -79,4 +79,6 @@ def served(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
     suppress_health_check=list(HealthCheck),
 )
 def test_what_the_document_allows_and_what_it_does_not(case: schemathesis.Case) -> None:
-    case.call_and_validate(checks=CHECKS)
+    # A form writes a list of one and the one alike, so what breaks its schema may be a valid form.
+    as_form = case.media_type == "multipart/form-data"
+    case.call_and_validate(checks=CHECKS, excluded_checks=[negative_data_rejection] if as_form else [])
