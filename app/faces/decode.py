@@ -177,7 +177,7 @@ def _from_deep(values: NDArray[Any]) -> Image.Image:
     largest = float(deep.max(initial=0.0))
     whites = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
     white = next((white for white in whites if largest <= white), largest)
-    return Image.fromarray(np.clip(deep * (255.0 / white), 0, 255).astype(np.uint8))
+    return Image.fromarray(np.rint(np.clip(deep * (255.0 / white), 0, 255)).astype(np.uint8))
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -25,17 +25,19 @@ _PNET_STRIDE_PX = 2
 _PYRAMID_FACTOR = 0.709
 _WINDOWS_PER_BATCH = 64
 
-# The second look: the shorter side that it reduces to at the least; border and smallest face as shares of that.
-_SECOND_LOOK_PX = 200
+# The second look, in shares of the shorter side: a face this large calls for it, the border it adds, the smallest face
+# that it looks for; and the shorter side that it reduces to at the least.
+_SECOND_LOOK_FILLED = 0.7
 _SECOND_LOOK_BORDER = 0.4
 _SECOND_LOOK_MIN_FACE = 0.4
+_SECOND_LOOK_PX = 200
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
     """`min_face_px` is in pixels of the photograph as decoded; thresholds are per stage, on probability.
 
-    `second_look`: where nothing was found, look again for one face that fills the photograph.
+    `second_look`: where no face was found, or one that fills the photograph, look again with a border around it.
     """
 
     min_face_px: float = 40.0
@@ -68,8 +70,8 @@ class FaceDetector:
             return []
         table = AreaTable(photograph.pixels)
         boxes, landmarks = self.find(table, self.options.min_face_px)
-        if len(boxes) == 0 and self.options.second_look:
-            boxes, landmarks = self._look_again(table)
+        if self.options.second_look and _doubtful(table, boxes):
+            boxes, landmarks = _merged(self._look_again(table), (boxes, landmarks))
         order = np.argsort(-boxes[:, 4], kind="stable")[: self.options.max_faces]
         full = np.float32(1.0 / photograph.scale)
         return [_face(boxes[i], landmarks[i], full) for i in order]
@@ -81,10 +83,12 @@ class FaceDetector:
         return self._decide(table, boxes)
 
     def _look_again(self, table: AreaTable) -> tuple[Floats, Floats]:
-        """MTCNN misses faces that the photograph's edge touches or cuts off; a border of the mean colour helps.
+        """Large faces, in a border of the mean colour: MTCNN needs to see what is around a face.
 
-        Of 1,100 tight crops of faces that it missed, this finds 95 %; of 4,400 backgrounds, it takes 0.6 % for a
-        face. Only large faces are looked for, so a reduced photograph does: the cost is that of 400 x 400 px.
+        On photographs cropped to its own box it misses 1.5 % of faces, and places the landmarks of 36 % more than a
+        fifth of the distance between the eyes away; with the border 0.1 % and 2 %. With a twentieth cut off each side
+        that is 8 % and 70 % without the border, 0.8 % and 2 % with it. Only large faces are looked for, so a reduced
+        photograph does: the cost is that of 400 x 400 px.
         """
         factor = max(min(table.height, table.width) // _SECOND_LOOK_PX, 1)
         reduced = table.resize(table.height // factor, table.width // factor)
@@ -159,6 +163,20 @@ def non_maximum(
         whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
         order = rest[shared <= threshold * whole]
     return np.array(keep, dtype=np.int64)
+
+
+def _doubtful(table: AreaTable, boxes: Floats) -> bool:
+    """Whether MTCNN saw too little around a face: it found none, or one that fills the photograph."""
+    side = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    return len(boxes) == 0 or bool(side.max() > _SECOND_LOOK_FILLED * min(table.width, table.height))
+
+
+def _merged(better: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Boxes and landmarks of both looks; where they overlap, those of the first argument."""
+    boxes, landmarks = (np.concatenate(pair) for pair in zip(better, other, strict=True))
+    rank = boxes[:, 4] + (np.arange(len(boxes)) < len(better[0]))
+    pick = non_maximum(boxes[:, :4], rank, 0.5, of_smaller=True)
+    return boxes[pick], landmarks[pick]
 
 
 def _scales(table: AreaTable, min_face_px: float) -> list[float]:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
+from app.domain import DetectedFace
 from app.faces.area import AreaTable
 from app.faces.decode import ImageLimits, decode
-from app.faces.detect import FaceDetector, non_maximum
+from app.faces.detect import DetectorOptions, FaceDetector, non_maximum
 from tests.conftest import encoded
-from tests.faces.conftest import photograph
+from tests.faces.conftest import WEIGHTS, photograph
 from tests.faces.reference import MISSING, ReferenceDetector
 
 LFW_PHOTOGRAPHS = 100
@@ -48,6 +50,26 @@ def test_a_hundred_lfw_photographs_have_the_faces_that_the_package_finds(
     assert sum(found) >= LFW_PHOTOGRAPHS
 
 
+def test_windows_of_equal_score_rank_as_in_the_package(
+    detector: FaceDetector, reference: ReferenceDetector, lfw: Path
+) -> None:
+    # Its best two windows have probability 1 to the last bit.
+    path = lfw / "images" / "Faisal_Iqbal" / "Faisal_Iqbal_0001.jpg"
+    assert assert_same_faces(detector, reference, decode(path.read_bytes(), ImageLimits()).pixels) == 1
+
+
+def test_a_crowd_of_twelve_megapixels_has_the_faces_that_the_package_finds(
+    detector: FaceDetector, reference: ReferenceDetector, lfw: Path
+) -> None:
+    paths = sorted((lfw / "images").glob("*/*.jpg"))[::90]
+    photographs = [decode(path.read_bytes(), ImageLimits()).pixels for path in paths[:12]]
+    grey = np.full((3000, 4000, 3), 128, np.uint8)
+    for i, pixels in enumerate(photographs):
+        top, left = 700 * (i // 4) + 111, 950 * (i % 4) + 37
+        grey[top : top + 250, left : left + 250] = pixels
+    assert assert_same_faces(detector, reference, grey) >= len(photographs)
+
+
 @pytest.mark.parametrize("size", [(512, 512), (1600, 1200), (2400, 3200)])
 def test_photographs_of_any_size_have_the_faces_that_the_package_finds(
     detector: FaceDetector, reference: ReferenceDetector, astronaut: Image.Image, size: tuple[int, int]
@@ -77,15 +99,83 @@ def test_landmarks_come_in_the_order_that_is_documented(detector: FaceDetector, 
     assert left_eye[1] < nose[1] < left_mouth[1]
 
 
-def test_a_face_that_fills_its_photograph_is_found_at_a_second_look(
-    detector: FaceDetector, astronaut: Image.Image
+def cropped_to(found: DetectedFace, image: Image.Image, share: float) -> tuple[Image.Image, np.ndarray]:
+    """The middle of the face's box, `share` of it, and where the landmarks are in it."""
+    (x, y), width, height = found.box.centre, found.box.width * share / 2, found.box.height * share / 2
+    left, top = max(round(x - width), 0), max(round(y - height), 0)
+    return image.crop((left, top, round(x + width), round(y + height))), found.landmarks - [left, top]
+
+
+def misplaced(detector: FaceDetector, crop: Image.Image, landmarks: np.ndarray) -> float:
+    """Mean distance of landmarks from where they should be, in distances between the eyes; infinite without a face."""
+    found = detector.detect(photograph(crop))
+    if not found:
+        return np.inf
+    largest = max(found, key=lambda face: face.box.area)
+    return np.linalg.norm(largest.landmarks - landmarks, axis=1).mean() / np.linalg.norm(landmarks[0] - landmarks[1])
+
+
+@pytest.mark.parametrize(("share", "enlarged"), [(1.2, 1), (1.0, 1), (0.85, 1), (1.0, 7), (0.85, 7)])
+def test_a_second_look_places_the_landmarks_of_a_face_that_fills_its_photograph(
+    detector: FaceDetector, astronaut: Image.Image, share: float, enlarged: int
 ) -> None:
     (found,) = detector.detect(photograph(astronaut))[:1]
-    box = found.box
-    tight = astronaut.crop((round(box.left), round(box.top), round(box.right), round(box.bottom)))
-    (again,) = detector.detect(photograph(tight))
-    expected = found.landmarks - [round(box.left), round(box.top)]
-    assert np.abs(again.landmarks - expected).max() < 0.15 * box.height
+    crop, landmarks = cropped_to(found, astronaut, share)
+    crop = crop.resize((crop.width * enlarged, crop.height * enlarged), Image.Resampling.BICUBIC)
+    assert misplaced(detector, crop, landmarks * enlarged) < 0.1
+
+
+def test_a_second_look_finds_what_the_first_misses_and_misplaces_on_tight_crops(
+    detector: FaceDetector, lfw: Path
+) -> None:
+    plain = FaceDetector(WEIGHTS, DetectorOptions(second_look=False))
+    errors = []
+    for path in sorted((lfw / "images").glob("*/*.jpg"))[::150]:
+        image = Image.open(path)
+        found = max(plain.detect(photograph(image)), key=lambda face: face.box.area)
+        crop, landmarks = cropped_to(found, image, 0.9)
+        errors.append((misplaced(plain, crop, landmarks), misplaced(detector, crop, landmarks)))
+    one_look, two_looks = (np.array(errors) < 0.2).mean(axis=0)
+    assert one_look < 0.5
+    assert two_looks > 0.9
+
+
+def test_a_second_look_leaves_other_photographs_alone(detector: FaceDetector, astronaut: Image.Image) -> None:
+    plain = FaceDetector(WEIGHTS, DetectorOptions(second_look=False))
+    scene = photograph(astronaut)
+    assert [face.box for face in detector.detect(scene)] == [face.box for face in plain.detect(scene)]
+
+
+def test_a_second_look_does_not_report_a_face_twice(detector: FaceDetector, astronaut: Image.Image) -> None:
+    (found,) = detector.detect(photograph(astronaut))[:1]
+    crop, _ = cropped_to(found, astronaut, 1.2)
+    assert len(detector.detect(photograph(crop))) == 1
+
+
+FACELESS = ("coffee", "rocket", "chelsea", "brick", "grass", "gravel", "coins", "page", "text", "clock", "moon",
+            "immunohistochemistry", "hubble_deep_field", "checkerboard", "horse", "colorwheel", "cell")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FACELESS)
+def test_pictures_without_a_face_have_none_at_a_second_look_either(detector: FaceDetector, name: str) -> None:
+    picture = Image.fromarray(np.asarray(getattr(skimage.data, name)())).convert("RGB")
+    assert detector.detect(photograph(picture)) == []
+
+
+def test_noise_has_no_face(detector: FaceDetector) -> None:
+    rng = np.random.default_rng(0)
+    for side in (60, 113, 250, 600):
+        assert detector.detect(photograph(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))) == []
+
+
+def test_no_more_faces_come_back_than_allowed_and_the_most_confident_first(
+    detector: FaceDetector, two_faces: bytes
+) -> None:
+    scene = decode(two_faces, ImageLimits())
+    both = detector.detect(scene)
+    (best,) = FaceDetector(WEIGHTS, DetectorOptions(max_faces=1)).detect(scene)
+    assert len(both) == 2
+    assert best.confidence == max(face.confidence for face in both)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (11, 300), (300, 11), (12, 12), (40, 40), (30, 5000)])

@@ -1,0 +1,65 @@
+"""A JPEG's outline: ordinary files pass whatever they carry, bombs are refused before a pixel is decoded."""
+
+import random
+
+import pytest
+from PIL import Image
+
+from app.errors import UnreadableImage
+from app.faces.decode import ImageLimits, decode
+from app.faces.jpeg import MAX_SCANS, MAX_SEGMENTS, check_outline
+from tests.conftest import encoded
+
+SCAN = b"\xff\xda"
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2) + body
+
+
+@pytest.fixture(scope="module")
+def progressive(astronaut: Image.Image) -> bytes:
+    return encoded(astronaut, progressive=True)
+
+
+def repeated(progressive: bytes, times: int) -> bytes:
+    """The same photograph with its last scan written again and again."""
+    last = progressive[progressive.rindex(SCAN) : -2]
+    return progressive[:-2] + last * times + b"\xff\xd9"
+
+
+def test_what_encoders_write_passes(astronaut: Image.Image, progressive: bytes) -> None:
+    check_outline(progressive)
+    check_outline(encoded(astronaut))
+    check_outline(encoded(astronaut.convert("CMYK"), restart_marker_rows=1))
+    assert decode(repeated(progressive, 20), ImageLimits()).pixels.shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("draft_px", [None, 100])
+def test_a_photograph_of_too_many_scans_is_refused(progressive: bytes, draft_px: int | None) -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        decode(repeated(progressive, MAX_SCANS), ImageLimits(), draft_px=draft_px)
+    assert caught.value.facts["max_scans"] == MAX_SCANS
+
+
+def test_a_photograph_of_too_many_segments_is_refused(portrait: bytes) -> None:
+    exif = segment(0xE1, b"Exif\0\0x")
+    with pytest.raises(UnreadableImage, match="segments"):
+        decode(portrait[:2] + exif * MAX_SEGMENTS + portrait[2:], ImageLimits())
+
+
+def test_scans_inside_a_segment_or_behind_the_end_do_not_count(portrait: bytes) -> None:
+    thumbnails = segment(0xE5, SCAN * 30_000)
+    film = SCAN * MAX_SCANS + random.Random(0).randbytes(1_000_000)  # as telephones append to a moving picture
+    assert decode(portrait[:2] + thumbnails + portrait[2:] + film, ImageLimits()).pixels.shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\xff\xd8\xff\xe1\xff\xff", b"\xff" * 99]
+)
+def test_an_outline_that_breaks_off_is_for_the_decoder_to_judge(data: bytes) -> None:
+    check_outline(data)
+
+
+def test_another_format_is_not_looked_at(astronaut: Image.Image) -> None:
+    check_outline(encoded(astronaut, "PNG") + SCAN * (MAX_SCANS + 1))
