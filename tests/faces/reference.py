@@ -65,9 +65,9 @@ class ReferenceDetector:
         with _stub_modules():
             self._detect = importlib.import_module("facenet_pytorch.models.utils.detect_face").detect_face
             networks = importlib.import_module("facenet_pytorch.models.mtcnn")
-            self._networks = networks.PNet(), networks.RNet(), networks.ONet()
+            self.networks = networks.PNet(), networks.RNet(), networks.ONet()
 
     def find(self, pixels: NDArray[np.uint8], min_face_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         with torch.inference_mode():
-            boxes, points = self._detect(pixels, min_face_px, *self._networks, [0.6, 0.7, 0.7], 0.709, "cpu")
+            boxes, points = self._detect(pixels, min_face_px, *self.networks, [0.6, 0.7, 0.7], 0.709, "cpu")
         return np.array(boxes[0], np.float64).reshape(-1, 5), np.array(points[0], np.float64).reshape(-1, 5, 2)

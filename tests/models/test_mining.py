@@ -50,6 +50,16 @@ def test_a_batch_of_one_person_gives_no_triplet_and_a_loss_without_gradient() ->
     assert not embeddings.grad.any()
 
 
+def test_gradients_are_finite_where_faces_coincide() -> None:
+    embeddings = unit(4, 8, 1)[[0, 0, 1, 1]].requires_grad_()
+    triplet(
+        embeddings, Triplets(torch.tensor([0, 0]), torch.tensor([1, 1]), torch.tensor([1, 2])), margin=5.0
+    ).backward()
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()
+    assert embeddings.grad.any()
+
+
 def test_the_triplet_loss_is_the_mean_hinge_on_squared_distances() -> None:
     embeddings = unit(6, 8, 3)
     triplets = Triplets(torch.tensor([0, 1, 2]), torch.tensor([3, 4, 5]), torch.tensor([1, 2, 0]))

@@ -40,6 +40,13 @@ def test_any_side_and_embedding_size_give_unit_vectors(side: int, embedding_size
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
 
 
+@pytest.mark.parametrize("grey", [-1.0, 0.0, 1.0])
+def test_gradients_stay_finite_on_flat_pictures(grey: float) -> None:
+    network = build("nn2").train()
+    network(torch.full((4, 3, 64, 64), grey))[:, 0].sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
 def test_the_weighted_pool_begins_as_the_even_average() -> None:
     pool = build("nn2").embedding
     x = torch.randn(3, 1024, 4, 4)

@@ -55,6 +55,19 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(
     assert (recipe.out / "failures.tsv").read_text().count("\n") == 2
 
 
+def test_what_is_lost_of_a_run_is_made_again_alike(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "PART_SIZE", 1)
+    recipe = prepare.Recipe(tmp_path / "out", SPEC)
+    assert prepare.prepare(photos, recipe, processes=1) == (2, 2)
+    whole = {path.name: path.read_bytes() for path in recipe.out.iterdir()}
+    (recipe.out / "part-00001.npy").unlink()
+    (recipe.out / "failures.tsv").unlink()
+    assert prepare.prepare(photos, recipe, processes=1) == (2, 2)
+    assert {path.name: path.read_bytes() for path in recipe.out.iterdir()} == whole
+
+
 def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:
     detector = FaceDetector(prepare.WEIGHTS)
     with pytest.raises(prepare.SamefaceError, match="no face"):
