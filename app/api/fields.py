@@ -116,11 +116,9 @@ class SubjectChangeFields(_Body):
         return cast("SubjectChanges", self.model_dump(exclude_unset=True))
 
 
-class VerifyFields(_Body):
-    """Two photographs, and at most one of `threshold` and `far`."""
+class _Comparison(_Body):
+    """How two faces are compared: at most one of `threshold` and `far`."""
 
-    image1: Image = Field(validation_alias=AliasChoices("image1", "img1", "source_image"))
-    image2: Image = Field(validation_alias=AliasChoices("image2", "img2", "target_image"))
     threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
     far: Rate | None = Field(None, description="wanted false-accept rate of the comparison; chooses the threshold")
     face: Literal["largest", "only"] = Field("largest", description="which face stands for a photograph of several")
@@ -128,6 +126,13 @@ class VerifyFields(_Body):
     @property
     def choice(self) -> FaceChoice:
         return FaceChoice(self.face)
+
+
+class VerifyFields(_Comparison):
+    """Two photographs, and at most one of `threshold` and `far`."""
+
+    image1: Image = Field(validation_alias=AliasChoices("image1", "img1", "source_image"))
+    image2: Image = Field(validation_alias=AliasChoices("image2", "img2", "target_image"))
 
 
 class FacesFields(_Body):
@@ -151,17 +156,10 @@ class ClusterFields(_Body):
     far: Rate | None = Field(None, description="wanted false-accept rate of one comparison; chooses the threshold")
 
 
-class SubjectVerifyFields(_Body):
+class SubjectVerifyFields(_Comparison):
     """One photograph, and at most one of `threshold` and `far`."""
 
     image: Image = Field(validation_alias=AliasChoices("image", "img", "file"))
-    threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
-    far: Rate | None = Field(None, description="wanted false-accept rate of the comparison; chooses the threshold")
-    face: Literal["largest", "only"] = Field("largest", description="which face stands for a photograph of several")
-
-    @property
-    def choice(self) -> FaceChoice:
-        return FaceChoice(self.face)
 
 
 class IdentifyFields(_Body):
