@@ -114,7 +114,7 @@ class FaceService:
         threshold and far are both given.
         """
         started = time.perf_counter()
-        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        limit = self._verification_threshold(threshold, far)
         face1, face2 = await _all_of(self._face(image1, choice, "image1"), self._face(image2, choice, "image2"))
         distance = squared_l2(face1.embedding, face2.embedding)
         answer = Verification(
@@ -146,7 +146,7 @@ class FaceService:
         Raises what `verify` raises, GalleryNotFound, and SubjectNotFound for a subject without a face in the index.
         """
         started = time.perf_counter()
-        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        limit = self._verification_threshold(threshold, far)
         face = await self._face(image, choice, "image")
         nearest = await self.searcher.nearest_of(gallery, subject_id, face.embedding)
         answer = SubjectVerification(
@@ -228,7 +228,7 @@ class FaceService:
         BadRequest for more images or faces than allowed.
         """
         started = time.perf_counter()
-        limit = thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
+        limit = self._verification_threshold(threshold, far)
         _check_count("images", len(images), self.settings.max_cluster_images, "max_cluster_images")
         outcomes = await self._embed_each(images, max_faces)
         rows = clustering.image_rows(outcomes)
@@ -283,7 +283,7 @@ class FaceService:
             max_faces=self.settings.max_faces_per_subject,
         )
         indexed = await self.records.until_indexed(subject.revision)
-        limit = thresholds.for_verification(self.card, threshold=None, far=None, default=self.settings.threshold)
+        limit = self._verification_threshold(None, None)
         rows = enrolment.enrolled_images(outcomes, subject, own, limit.squared_l2)
         answer = Enrolment(subject, indexed, rows, duplicates, _took_ms(started, faces))
         self.metrics.enrolled(answer)
@@ -362,6 +362,9 @@ class FaceService:
                 duplicates=[{"subject_id": other.subject_id, "distance": other.distance} for other in others],
             )
         return others
+
+    def _verification_threshold(self, threshold: float | None, far: float | None) -> thresholds.VerificationThreshold:
+        return thresholds.for_verification(self.card, threshold=threshold, far=far, default=self.settings.threshold)
 
     def _identification_threshold(
         self, found: SearchResult, threshold: float | None, fpir: float | None

@@ -17,8 +17,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.faces.card import MIN_FALSE_ACCEPTS
 from models.data import Crops
-from models.metrics import MIN_FALSE_ACCEPTS
 
 POINTS = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 PER_DECADE = 10

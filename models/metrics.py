@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.faces.card import MIN_FALSE_ACCEPTS
+
 Distances = NDArray[np.floating]
 Flags = NDArray[np.bool_]
-
-# Fewer false accepts than this and a rate is not measured but guessed.
-MIN_FALSE_ACCEPTS = 10
 
 
 class Rates(NamedTuple):

@@ -112,21 +112,22 @@ class FacePipeline:
         pairs = zip(found.faces, embeddings, strict=True)
         return [EmbeddedFace(face, embedding, found.faces_found, took_ms) for face, embedding in pairs]
 
-    def _detect(self, data: bytes, max_faces: int) -> Detection:
+    def _look(self, data: bytes) -> tuple[Photograph, list[DetectedFace], dict[str, float]]:
+        """The photograph, reduced where it is large, its faces, and milliseconds by stage."""
         took_ms: dict[str, float] = {}
         with _timed(took_ms, "decode"):
             photograph = decode(data, self._limits, draft_px=self._detect_side_px)
         with _timed(took_ms, "detect"):
             faces = self._detector.detect(photograph)
+        return photograph, faces, took_ms
+
+    def _detect(self, data: bytes, max_faces: int) -> Detection:
+        photograph, faces, took_ms = self._look(data)
         largest = largest_faces(faces, max_faces)
         return Detection(largest, len(faces), photograph.width, photograph.height, took_ms)
 
     def _find(self, data: bytes, choose: "Choose") -> Found:
-        took_ms: dict[str, float] = {}
-        with _timed(took_ms, "decode"):
-            photograph = decode(data, self._limits, draft_px=self._detect_side_px)
-        with _timed(took_ms, "detect"):
-            faces = self._detector.detect(photograph)
+        photograph, faces, took_ms = self._look(data)
         chosen = choose(faces, photograph)
         with _timed(took_ms, "crop"):
             crops = self._crop(data, photograph, chosen)
