@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-from app import gallery_commands
-from app.key_commands import keys
+from app.commands.audit import audit
+from app.commands.erasure import verify_erasure
+from app.commands.keys import keys
+from app.commands.rotation import rotate_key
 from app.settings import markdown_table
 from app.terminal import plain_errors, read_settings
 
@@ -16,9 +18,9 @@ app = typer.Typer(
 )
 
 app.add_typer(keys, name="keys")
-app.add_typer(gallery_commands.audit, name="audit")
-app.command()(gallery_commands.verify_erasure)
-app.command()(gallery_commands.rotate_key)
+app.add_typer(audit, name="audit")
+app.command()(verify_erasure)
+app.command()(rotate_key)
 
 
 @app.command()

@@ -20,7 +20,7 @@ LAYERS = [
     {"app.api"},
     {"app.main"},
     {"app.terminal"},
-    {"app.gallery_commands", "app.key_commands"},
+    {"app.commands"},
     {"app.cli"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

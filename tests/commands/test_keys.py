@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.commands.keys import parse_expiry
 from app.errors import BadRequest
-from app.key_commands import parse_expiry
 from app.keys.key import Token
 from tests.processes import environment, run, serving
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.database import opened_database
 from app.errors import BadRequest
 from app.keys.key import ApiKey, Scope
-from app.terminal import plain_errors, read_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,17 +83,10 @@ def parse_expiry(text: str | None, now: datetime | None = None) -> datetime | No
 
 @contextmanager
 def _store() -> "Iterator[KeyStore]":
-    from app.gallery.engine import open_engine
-    from app.gallery.migration import migrate
     from app.keys.store import KeyStore
 
-    with plain_errors():
-        engine = open_engine(read_settings().database_url)
-        try:
-            migrate(engine)
-            yield KeyStore(engine)
-        finally:
-            engine.dispose()
+    with opened_database() as (_, engine):
+        yield KeyStore(engine)
 
 
 def _facts(key: ApiKey) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""`sameface audit`: the audit log of the database that SAMEFACE_DATABASE_URL names."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from app.commands.database import snapshot
+
+audit = typer.Typer(help="The audit log: verify its chain, export its entries.", no_args_is_help=True)
+
+_BROKEN = 1
+
+
+@audit.command("verify")
+def verify_audit(
+    known_hash: Annotated[
+        str | None, typer.Option(help="The last hash that an earlier verification printed and you kept elsewhere.")
+    ] = None,
+) -> None:
+    """Walk the chain of the audit log and name the first entry that does not fit; exit status 1 if there is one."""
+    from app.gallery.audit import verify
+
+    with snapshot() as connection:
+        found = verify(connection, known_hash)
+    typer.echo(f"{found.entries} entries fit, positions {found.first_position} to {found.last_position}")
+    typer.echo(f"last hash {found.last_hash}")
+    if found.fault is not None:
+        where = "" if found.broken_position is None else f" at position {found.broken_position}"
+        typer.echo(f"the audit log is broken{where}: {found.fault}", err=True)
+        raise typer.Exit(_BROKEN)
+
+
+@audit.command("export")
+def export_audit() -> None:
+    """Print every entry as a line of JSON with its position and hash."""
+    from app.gallery.audit import rows
+
+    with snapshot() as connection:
+        for row in rows(connection):
+            line = {"position": row.position, "hash": row.hash} | json.loads(row.entry)
+            typer.echo(json.dumps(line, ensure_ascii=False))

@@ -1,0 +1,39 @@
+"""The database that SAMEFACE_DATABASE_URL names, opened for the length of a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.terminal import plain_errors, read_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from app.settings import Settings
+
+
+@contextmanager
+def opened_database() -> "Iterator[tuple[Settings, sa.Engine]]":
+    """The settings and an engine of the database, brought up to date; errors end the command in a sentence."""
+    from app.gallery.engine import open_engine
+    from app.gallery.migration import migrate
+
+    with plain_errors():
+        settings = read_settings()
+        engine = open_engine(settings.database_url)
+        try:
+            migrate(engine)
+            yield settings, engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def snapshot() -> "Iterator[sa.Connection]":
+    """A connection that sees one state of the database."""
+    from app.gallery.engine import database_errors
+
+    with opened_database() as (_, engine), database_errors():
+        options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        with engine.connect().execution_options(**options) as connection:
+            yield connection

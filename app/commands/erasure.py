@@ -1,0 +1,46 @@
+"""`sameface verify-erasure`: proof that what was erased is gone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.database import opened_database
+from app.errors import ConfigurationError
+
+_NOT_PROVEN = 1
+
+
+def verify_erasure(
+    revision: Annotated[
+        int | None, typer.Option(help="The revision that an erasure answered: nothing of it may be left.")
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A name or other text that must not be in the files; may be repeated.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file whose bytes must not be in the files, such as a vector in float32; may be repeated."),
+    ] = None,
+) -> None:
+    """Prove that erasing leaves nothing: erase a subject of random numbers, look for its bytes, exit 1 if any is left.
+
+    It may run beside a service. A face_id is kept by design, and so are subject ids in the audit log.
+    """
+    from app.gallery.erasure import verify_erasure as verify
+
+    with opened_database() as (_, engine):
+        wanted = [*(given.encode() for given in text or []), *(_content(path) for path in file or [])]
+        findings = verify(engine, wanted=wanted, receipt_revision=revision)
+    words = {True: "ok", False: "FAILED", None: "not provable from here"}
+    for finding in findings:
+        typer.echo(f"{finding.check}: {words[finding.ok]}; {finding.detail}")
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(_NOT_PROVEN)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None

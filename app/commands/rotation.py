@@ -1,0 +1,37 @@
+"""`sameface rotate-key`: another key for the templates at rest."""
+
+import sys
+
+import typer
+
+from app.commands.database import opened_database
+from app.errors import ConfigurationError
+from app.settings import variable
+
+
+def rotate_key() -> None:
+    """Encrypt every template with the first template key, while the service runs; may be stopped and begun again."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from app.gallery.audit import entry
+    from app.gallery.rotation import count_to_rotate, rotate
+    from app.gallery.sealing import read_keys
+    from app.gallery.store import GalleryStore
+
+    with opened_database() as (settings, engine):
+        keys = read_keys(settings.template_keys, settings.template_keys_file)
+        if keys.primary is None:
+            raise ConfigurationError(
+                f"there is no template key to encrypt with; set {variable('template_keys')} or "
+                f"{variable('template_keys_file')}"
+            )
+        with Progress(console=Console(file=sys.stderr)) as progress:
+            bar = progress.add_task("templates", total=count_to_rotate(engine, keys))
+            for done in rotate(engine, keys):
+                progress.advance(bar, done)
+        store = GalleryStore(engine, "")
+        store.record([entry("rotate_key", template_key_id=keys.primary_id)])
+        store.purge()
+        left = count_to_rotate(engine, keys)
+    typer.echo(f"all templates are encrypted with key {keys.primary_id}" if not left else f"{left} are still to do")

@@ -1,0 +1,17 @@
+"""`sameface verify-erasure` as an operator uses it."""
+
+from pathlib import Path
+
+from tests.gallery.faces import new_face
+from tests.processes import environment, run
+
+
+def test_an_erasure_is_proven_and_what_is_still_there_is_found(database: Path) -> None:
+    env = environment(database)
+    told = run("verify-erasure", "--revision", "4", "--text", "Ada Lovelace", env=env)
+    assert told.returncode == 0, told.stdout + told.stderr
+    vector = database.with_name("vector")
+    vector.write_bytes(new_face(2).embedding.tobytes())
+    told = run("verify-erasure", "--file", str(vector), env=env)
+    assert told.returncode == 1
+    assert "32 of 32 pieces found, in sameface.db" in told.stdout

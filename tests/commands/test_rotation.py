@@ -1,0 +1,26 @@
+"""`sameface rotate-key` as an operator uses it."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+from tests.processes import environment, run
+
+
+def test_keys_are_rotated(database: Path) -> None:
+    env = environment(database)
+    told = run("rotate-key", env=env)
+    assert told.returncode == 3
+    assert "SAMEFACE_TEMPLATE_KEYS" in told.stderr
+    first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
+    for keys in (first, f"{second},{first}"):
+        told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": keys})
+        assert told.returncode == 0, told.stderr
+        assert "all templates are encrypted" in told.stdout
+    assert first not in told.stdout + told.stderr
+    exported = [json.loads(line) for line in run("audit", "export", env=env).stdout.splitlines()]
+    assert [entry["action"] for entry in exported[-2:]] == ["rotate_key", "rotate_key"]
+    told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": first})
+    assert told.returncode == 3
+    assert "not among the template keys" in told.stderr
