@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Embedding = NDArray[np.float32]
 
+DEFAULT_GALLERY = "default"
+
 
 def squared_l2(a: Embedding, b: Embedding) -> float:
     """Squared L2 distance of two unit vectors, in [0, 4] (FaceNet, section 3.1)."""

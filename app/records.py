@@ -35,7 +35,7 @@ class GalleryRecords:
     ) -> None:
         self.store = store
         self.follower = follower
-        self._threads = threads
+        self.threads = threads
         self._index_wait_seconds = index_wait_seconds
         self._max_metadata_bytes = max_metadata_bytes
 
@@ -99,7 +99,7 @@ class GalleryRecords:
         """Run what waits for the database on a thread for it, which knows the request that it works for."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: context.run(call, *args, **kwargs))
+        return await loop.run_in_executor(self.threads, lambda: context.run(call, *args, **kwargs))
 
     async def until_indexed(self, revision: int) -> bool:
         """Wait a while until searches here see a revision, and say whether they do."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.batcher import MicroBatcher
-from app.domain import Candidate, Embedding, GalleryState
+from app.domain import Candidate, EmbeddedFace, Embedding, GalleryState
 from app.errors import SamefaceError
 
 if TYPE_CHECKING:
@@ -51,6 +51,13 @@ class GallerySearcher:
         if isinstance(outcome, SamefaceError):
             raise outcome
         return outcome
+
+    async def search_faces(self, gallery: str, faces: Sequence[EmbeddedFace], top_k: int) -> SearchResult:
+        """Candidates of each face, of which there may be none. Raises what `search` raises."""
+        probes: Embedding = np.zeros((len(faces), self._index.embedding_size), np.float32)
+        for row, face in zip(probes, faces, strict=True):
+            row[:] = face.embedding
+        return await self.search(Search(gallery, probes, top_k))
 
     async def nearest_of(self, gallery: str, subject_id: str, probe: Embedding) -> Candidate:
         """One subject's face that is nearest to a probe. Raises GalleryNotFound or SubjectNotFound."""

@@ -35,6 +35,26 @@ class IdentificationThreshold:
     calibrated: bool
 
 
+class Thresholds:
+    """The thresholds of one model as the service is configured."""
+
+    def __init__(self, card: "ModelCard", *, default: float | None, default_fpir: float) -> None:
+        """`default`: squared L2 of verifications, instead of the card's."""
+        self._card, self._default, self._default_fpir = card, default, default_fpir
+
+    def verification(self, threshold: float | None = None, far: float | None = None) -> VerificationThreshold:
+        """See `for_verification`."""
+        return for_verification(self._card, threshold=threshold, far=far, default=self._default)
+
+    def identification(
+        self, faces: int, threshold: float | None = None, fpir: float | None = None
+    ) -> IdentificationThreshold:
+        """See `for_identification`."""
+        return for_identification(
+            self._card, faces=faces, threshold=threshold, fpir=fpir, default_fpir=self._default_fpir
+        )
+
+
 def for_verification(
     card: "ModelCard", *, threshold: float | None, far: float | None, default: float | None
 ) -> VerificationThreshold:

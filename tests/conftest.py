@@ -89,6 +89,21 @@ def service(settings: Settings) -> Iterator[FaceService]:
         yield opened
 
 
+def reconfigured(service: FaceService, **settings: object) -> FaceService:
+    """Another service with other settings over the same open components."""
+    return FaceService(
+        service.settings.model_copy(update=settings),
+        pipeline=service.pipeline,
+        searcher=service.searcher,
+        store=service.store,
+        follower=service.follower,
+        keyring=service.keyring,
+        metrics=service.metrics,
+        answers=service.answers,
+        database_threads=service.records.threads,
+    )
+
+
 @pytest.fixture
 def gallery(service: FaceService) -> str:
     """The name of a new, empty gallery that the index knows."""

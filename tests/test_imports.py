@@ -15,6 +15,8 @@ LAYERS = [
     {"app.batcher", "app.metrics", "app.settings"},
     {"app.faces", "app.gallery"},
     {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.clustering", "app.records", "app.thresholds"},
+    {"app.photographs"},
+    {"app.clusterer", "app.enroller"},
     {"app.service"},
     {"app.health"},
     {"app.api"},

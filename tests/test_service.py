@@ -19,6 +19,7 @@ from app.errors import (
     UnsupportedFormat,
 )
 from app.service import FaceService
+from tests.conftest import reconfigured
 
 NOT_AN_IMAGE = b"this is no photograph"
 
@@ -276,17 +277,7 @@ def test_many_requests_at_once_get_their_own_answers(
 
 
 def test_a_configured_threshold_stands_in_for_the_cards(service: FaceService, portrait: bytes) -> None:
-    configured = FaceService(
-        service.settings.model_copy(update={"threshold": 1.1}),
-        pipeline=service.pipeline,
-        searcher=service.searcher,
-        store=service.store,
-        follower=service.follower,
-        keyring=service.keyring,
-        metrics=service.metrics,
-        answers=service.answers,
-        database_threads=service.records._threads,
-    )
+    configured = reconfigured(service, threshold=1.1)
     assert asyncio.run(configured.verify(portrait, portrait)).threshold == 1.1
 
 

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.api.access import GalleryIn, needs
 from app.api.body import read_fields
+from app.api.enrolment import EnrollResponse
 from app.api.fields import EnrollFields, IdentifyFields, VerifyFields
 from app.api.idempotency import IdempotencyKey, answered_once
+from app.api.identification import IdentifyResponse
 from app.api.openapi import EXAMPLE_IMAGE, body, image_problems, problems
-from app.api.schemas import EnrollResponse, IdentifyResponse, VerifyResponse
+from app.api.verification import VerifyResponse
 from app.faces.card import ModelCard
 from app.keys.key import Scope
 from app.service import FaceService

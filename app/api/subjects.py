@@ -14,7 +14,7 @@ from app.api.openapi import EXAMPLE_IMAGE, body, body_problems, image_problems, 
 from app.api.paging import NextCursor, PageQuery, page
 from app.api.paths import FaceInPath, SubjectInPath
 from app.api.routes import Service
-from app.api.schemas import SubjectVerifyResponse
+from app.api.verification import SubjectVerifyResponse
 from app.keys.key import Scope
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])

@@ -33,7 +33,7 @@ class GalleryIndex:
     """
 
     def __init__(self, embedding_size: int) -> None:
-        self._embedding_size = embedding_size
+        self.embedding_size = embedding_size
         self._state = _State()
         self._applying = threading.Lock()
 
@@ -61,8 +61,8 @@ class GalleryIndex:
         another shape or with a number that is not finite.
         """
         probes = np.ascontiguousarray(probes, np.float32)
-        if probes.ndim != 2 or probes.shape[1] != self._embedding_size or top_k < 1:
-            raise ValueError(f"probes {probes.shape} for embeddings of {self._embedding_size}, top_k {top_k}")
+        if probes.ndim != 2 or probes.shape[1] != self.embedding_size or top_k < 1:
+            raise ValueError(f"probes {probes.shape} for embeddings of {self.embedding_size}, top_k {top_k}")
         if not np.isfinite(probes).all():
             raise ValueError("a probe has a number that is not finite")
         return _gallery(self._state, gallery).search(probes, top_k)
@@ -108,7 +108,7 @@ class GalleryIndex:
         return by_gallery
 
     def _sound(self, change: FaceChange) -> FaceChange:
-        if change.vector is None or len(change.vector) == 4 * self._embedding_size:
+        if change.vector is None or len(change.vector) == 4 * self.embedding_size:
             return change
         # One damaged row must not keep all others from being followed.
         logger.error("face %s has a vector of %d bytes and is left out", change.face_id, len(change.vector))

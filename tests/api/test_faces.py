@@ -10,6 +10,7 @@ import pytest
 from app.service import FaceService
 from tests.api.conftest import Client, client_with
 from tests.api.test_routes import FACE_MEMBERS, assert_problem
+from tests.conftest import reconfigured
 
 NOT_AN_IMAGE = b"this is no photograph"
 
@@ -96,18 +97,14 @@ def test_a_threshold_of_zero_leaves_everybody_alone(client: Client, portrait: by
 
 def test_requests_for_groups_are_bounded(client: Client, service: FaceService, two_faces: bytes) -> None:
     assert_problem(client.post("/cluster", json={"image": []}), 400, "bad_request", "image")
-    few = client_with(service, service.settings)
-    limits = service.settings.model_copy(update={"max_cluster_images": 2, "max_cluster_faces": 3})
-    original, service.settings = service.settings, limits
-    try:
-        files = [("image", two_faces)]
-        assert few.post("/cluster", files=files).status_code == 200
-        document = assert_problem(few.post("/cluster", files=files * 2), 400, "bad_request", "image")
-        assert (document["faces"], document["max_cluster_faces"]) == (4, 3)
-        document = assert_problem(few.post("/cluster", files=files * 3), 400, "bad_request", "image")
-        assert (document["images"], document["max_cluster_images"]) == (3, 2)
-    finally:
-        service.settings = original
+    few = reconfigured(service, max_cluster_images=2, max_cluster_faces=3)
+    narrow = client_with(few, few.settings)
+    files = [("image", two_faces)]
+    assert narrow.post("/cluster", files=files).status_code == 200
+    document = assert_problem(narrow.post("/cluster", files=files * 2), 400, "bad_request", "image")
+    assert (document["faces"], document["max_cluster_faces"]) == (4, 3)
+    document = assert_problem(narrow.post("/cluster", files=files * 3), 400, "bad_request", "image")
+    assert (document["images"], document["max_cluster_images"]) == (3, 2)
 
 
 def test_groups_of_nothing_readable_are_an_error(client: Client) -> None:

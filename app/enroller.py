@@ -1,0 +1,117 @@
+"""Store a subject's photographs as faces of a gallery."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from app import enrolment
+from app.domain import DEFAULT_GALLERY, Duplicate, DuplicatePolicy, EmbeddedFace, Enrolment, FaceChoice
+from app.errors import BadInput, DuplicateIdentity, GalleryNotFound, NotFound
+from app.gallery.checks import check_metadata_size, check_not_expired
+from app.photographs import Photographs, all_of, check_count, took_ms
+from app.records import GalleryRecords
+from app.search import GallerySearcher
+from app.settings import Settings
+from app.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from app.metrics import Metrics
+
+# Subjects looked at per face when duplicates are sought; the subject's own row may be one of them.
+_DUPLICATES_TOP_K = 6
+
+
+class Enroller:
+    """The use case of `POST /gallery/enroll`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        photographs: Photographs,
+        thresholds: Thresholds,
+        searcher: GallerySearcher,
+        records: GalleryRecords,
+        metrics: "Metrics",
+    ) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._photographs, self._thresholds = photographs, thresholds
+        self._searcher, self._records = searcher, records
+
+    async def enroll(
+        self,
+        subject_id: str,
+        images: Sequence[bytes],
+        *,
+        gallery: str = DEFAULT_GALLERY,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        choice: FaceChoice = FaceChoice.ONLY,
+        on_duplicate: DuplicatePolicy = DuplicatePolicy.REPORT,
+    ) -> Enrolment:
+        """Store a subject's photographs as faces of a gallery, and wait until they can be found here.
+
+        Photographs that cannot be used are turned down one by one. Nothing is stored, and an error raised, when none
+        is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity).
+        """
+        started = time.perf_counter()
+        check_count("images", len(images), self._settings.max_enroll_images, "max_enroll_images")
+        check_metadata_size(metadata, self._settings.max_metadata_bytes)
+        check_not_expired(expires_at)
+        outcomes = await all_of(*(self._face_or_rejection(image, choice) for image in images))
+        faces = enrolment.accepted(outcomes)
+        duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
+        own = enrolment.own_distances(faces, await self._nearest_known(gallery, subject_id, faces))
+        subject = await self._records.in_database(
+            self._records.store.add,
+            gallery,
+            subject_id,
+            enrolment.new_faces(images, outcomes),
+            name=name,
+            metadata=metadata,
+            expires_at=expires_at,
+            max_faces=self._settings.max_faces_per_subject,
+        )
+        indexed = await self._records.until_indexed(subject.revision)
+        limit = self._thresholds.verification()
+        rows = enrolment.enrolled_images(outcomes, subject, own, limit.squared_l2)
+        answer = Enrolment(subject, indexed, rows, duplicates, took_ms(started, faces))
+        self._metrics.enrolled(answer)
+        return answer
+
+    async def _face_or_rejection(self, image: bytes, choice: FaceChoice) -> enrolment.Outcome:
+        try:
+            return await self._photographs.face(image, choice)
+        except BadInput as error:
+            return enrolment.Rejected(error)
+
+    async def _nearest_known(self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace]) -> list[float]:
+        """Distance of each face to the subject's nearest one in the index; empty where it has none there."""
+        try:
+            found = [await self._searcher.nearest_of(gallery, subject_id, face.embedding) for face in faces]
+        except NotFound:
+            return []
+        return [candidate.distance for candidate in found]
+
+    async def _duplicates(
+        self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace], policy: DuplicatePolicy
+    ) -> list[Duplicate]:
+        """Other subjects that these faces would be identified as."""
+        if policy is DuplicatePolicy.ALLOW:
+            return []
+        try:
+            found = await self._searcher.search_faces(gallery, faces, _DUPLICATES_TOP_K)
+        except GalleryNotFound:  # the index may not have heard of it yet; whether it exists is the store's to say
+            return []
+        limit = self._thresholds.identification(found.state.faces)
+        others = enrolment.duplicates(found.candidates, subject_id, limit.squared_l2)
+        if others and policy is DuplicatePolicy.REJECT:
+            raise DuplicateIdentity(
+                f"the face already belongs to {others[0].subject_id!r} at distance {others[0].distance:.3f}",
+                field="image",
+                threshold=limit.squared_l2,
+                duplicates=[{"subject_id": other.subject_id, "distance": other.distance} for other in others],
+            )
+        return others
