@@ -102,14 +102,27 @@ class DuplicatePolicy(StrEnum):
     ALLOW = "allow"
 
 
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """An aligned face as it is kept for a later model and for people to look at.
+
+    `webp` is a lossless file of RGB; `template` holds x, y in pixels of it of the five landmarks, in the order of
+    `DetectedFace`, as the crop was aligned to them.
+    """
+
+    webp: bytes
+    template: tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedFace:
-    """A face with its embedding, and how long each stage took in milliseconds."""
+    """A face with its embedding, and how long each stage took in milliseconds; its crop where that was asked for."""
 
     face: DetectedFace
     embedding: Embedding
     faces_found: int
     took_ms: dict[str, float] = field(default_factory=dict)
+    crop: FaceCrop | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,10 +239,14 @@ class Identification:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewFace:
-    """A face about to be stored. `content_sha256` is of the uploaded bytes: the same photograph twice is one face."""
+    """A face about to be stored. `content_sha256` is of the uploaded bytes: the same photograph twice is one face.
+
+    The crop is stored with it if there is one.
+    """
 
     embedding: Embedding
     content_sha256: str
+    crop: FaceCrop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +308,11 @@ class ErasedGallery:
 
 @dataclass(frozen=True, slots=True)
 class GalleryFace:
-    """A face of a subject, without its embedding."""
+    """A face of a subject, without its embedding; `crop_kept` says whether its crop is stored."""
 
     face_id: str
     created_at: datetime
+    crop_kept: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Enroller:
 
     async def _face_or_rejection(self, image: bytes, choice: FaceChoice) -> enrolment.Outcome:
         try:
-            return await self._photographs.face(image, choice)
+            return await self._photographs.face(image, choice, keep_crop=self._settings.store_crops)
         except BadInput as error:
             return enrolment.Rejected(error)
 

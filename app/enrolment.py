@@ -47,7 +47,7 @@ def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:
 def new_faces(images: Sequence[bytes], outcomes: Sequence[Outcome]) -> list[NewFace]:
     """What the store is to keep, in the order of the photographs."""
     return [
-        NewFace(outcome.embedding, hashlib.sha256(image).hexdigest())
+        NewFace(outcome.embedding, hashlib.sha256(image).hexdigest(), outcome.crop)
         for image, outcome in zip(images, outcomes, strict=True)
         if isinstance(outcome, EmbeddedFace)
     ]

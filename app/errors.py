@@ -17,7 +17,8 @@ SamefaceError
 ├── NotFound
 │   ├── SubjectNotFound      subject_not_found
 │   ├── GalleryNotFound      gallery_not_found
-│   └── FaceNotFound         face_not_found
+│   ├── FaceNotFound         face_not_found
+│   └── CropNotKept          crop_not_kept        the face is there, its crop was not stored
 ├── Conflict
 │   ├── DuplicateIdentity    duplicate_identity   the face already belongs to another subject
 │   ├── IdempotencyConflict  idempotency_conflict the key came with another request, or what it stored was erased
@@ -110,6 +111,10 @@ class GalleryNotFound(NotFound):
 
 class FaceNotFound(NotFound):
     code = "face_not_found"
+
+
+class CropNotKept(NotFound):
+    code = "crop_not_kept"
 
 
 class Conflict(SamefaceError):

@@ -21,10 +21,12 @@ class Photographs:
     def __init__(self, pipeline: "FacePipeline") -> None:
         self._pipeline = pipeline
 
-    async def face(self, image: bytes, choice: FaceChoice, field: str = "image") -> EmbeddedFace:
-        """The chosen face; raises NoFace, SeveralFaces and the other errors of photographs."""
+    async def face(
+        self, image: bytes, choice: FaceChoice, field: str = "image", *, keep_crop: bool = False
+    ) -> EmbeddedFace:
+        """The chosen face, with its crop if asked; raises NoFace, SeveralFaces and the other errors of photographs."""
         with _naming(field):
-            return await self._pipeline.embed(image, choice, field=field)
+            return await self._pipeline.embed(image, choice, field=field, keep_crop=keep_crop)
 
     async def faces(self, image: bytes, *, max_faces: int) -> list[EmbeddedFace]:
         """Up to `max_faces` faces (0: all), largest first; raises the errors of photographs."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from app.domain import ErasedGallery, ErasedSubject, Gallery, GalleryFace, Subject, SubjectChanges
+from app.domain import ErasedGallery, ErasedSubject, FaceCrop, Gallery, GalleryFace, Subject, SubjectChanges
 from app.errors import GalleryNotFound, NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 
@@ -88,6 +88,10 @@ class GalleryRecords:
     async def faces(self, gallery: str, subject_id: str) -> list[GalleryFace]:
         """A subject's faces, oldest first."""
         return await self.in_database(self.store.faces, gallery, subject_id)
+
+    async def crop(self, gallery: str, face_id: str) -> FaceCrop:
+        """The stored crop of a face; raises CropNotKept where there is none."""
+        return await self.in_database(self.store.crop, gallery, face_id)
 
     async def erase_face(self, gallery: str, face_id: str) -> int:
         """Erase one face and return the revision from which no replica finds it."""

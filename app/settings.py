@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     )
 
     # Keeping and forgetting
+    store_crops: bool = Field(
+        False,
+        description="Keep an aligned crop of each face that is enrolled from now on, for people to look at and for "
+        "`sameface reembed` when the model changes. It is a photograph of the person: encrypted with the template key "
+        "if there is one, erased with the face.",
+    )
     template_keys: SecretStr | None = Field(
         None,
         description="Keys that embeddings are encrypted with in the database (AES-256-GCM): 32 random bytes each, in "

@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "subject_not_found": 404,
     "gallery_not_found": 404,
     "face_not_found": 404,
+    "crop_not_kept": 404,
     "duplicate_identity": 409,
     "idempotency_conflict": 409,
     "model_mismatch": 409,

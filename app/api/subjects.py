@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from app import domain
 from app.api.access import GalleryIn, needs
@@ -32,6 +33,12 @@ _SUBJECT: dict[str, Any] = {
     "expires_at": None,
     "faces": 2,
 }
+
+
+class WebpResponse(Response):
+    """A picture."""
+
+    media_type = "image/webp"
 
 
 class SubjectsQuery(PageQuery):
@@ -84,6 +91,7 @@ class GalleryFace(BaseModel):
 
     face_id: str = Field(examples=[_FACE_ID])
     created_at: datetime
+    crop_kept: bool = Field(description="whether `GET /gallery/faces/{face_id}/crop` has a picture of it")
 
 
 class GalleryFaces(BaseModel):
@@ -192,7 +200,23 @@ async def verify_subject(
 )
 async def list_faces(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> GalleryFaces:
     found = await service.records.faces(gallery, subject_id)
-    return GalleryFaces(items=[GalleryFace(face_id=face.face_id, created_at=face.created_at) for face in found])
+    return GalleryFaces(
+        items=[GalleryFace(face_id=f.face_id, created_at=f.created_at, crop_kept=f.crop_kept) for f in found]
+    )
+
+
+@router.get(
+    "/faces/{face_id}/crop",
+    dependencies=_ACCESS,
+    summary="What a stored face looks like",
+    description="The aligned crop, where the service keeps crops (`SAMEFACE_STORE_CROPS`): a small square picture.",
+    response_class=WebpResponse,
+    responses=problems("bad_request", "gallery_not_found", "face_not_found", "crop_not_kept", "not_ready"),
+)
+async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = "default") -> Response:
+    crop = await service.records.crop(gallery, face_id)
+    # A photograph of a person: no cache may keep it for longer than the database does.
+    return WebpResponse(crop.webp, headers={"Cache-Control": "no-store"})
 
 
 @router.delete(

@@ -10,7 +10,7 @@ from app.settings import variable
 
 
 def rotate_key() -> None:
-    """Encrypt every template with the first template key, while the service runs; may be stopped and begun again."""
+    """Encrypt every template and crop with the first template key, while the service runs; may be begun again."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -34,4 +34,6 @@ def rotate_key() -> None:
         store.record([entry("rotate_key", template_key_id=keys.primary_id)])
         store.purge()
         left = count_to_rotate(engine, keys)
-    typer.echo(f"all templates are encrypted with key {keys.primary_id}" if not left else f"{left} are still to do")
+    typer.echo(
+        f"all templates and crops are encrypted with key {keys.primary_id}" if not left else f"{left} are still to do"
+    )

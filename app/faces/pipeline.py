@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from app.batcher import MicroBatcher
-from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice
+from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice, FaceCrop
 from app.faces.card import ModelCard
 from app.faces.choose import choose_face, largest_faces
-from app.faces.crop import crop_face, source_scale
+from app.faces.crop import CropSpec, crop_face, source_scale
 from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
 from app.faces.embed import FaceEmbedder
+from app.faces.kept_crop import encode, kept_spec, middle
 from app.faces.runtime import Device
 
 
@@ -28,6 +29,7 @@ class Found:
 
     faces: list[DetectedFace]
     crops: list[Pixels]
+    kept: list[FaceCrop] | list[None]
     faces_found: int
     took_ms: dict[str, float] = field(default_factory=dict)
 
@@ -56,14 +58,22 @@ class FacePipeline:
         )
 
     async def embed(
-        self, data: bytes, choice: FaceChoice = FaceChoice.LARGEST, *, field: str | None = None
+        self,
+        data: bytes,
+        choice: FaceChoice = FaceChoice.LARGEST,
+        *,
+        field: str | None = None,
+        keep_crop: bool = False,
     ) -> EmbeddedFace:
-        """The chosen face of one photograph; raises NoFace, SeveralFaces and every error of `decode`."""
+        """The chosen face of one photograph, with its crop if that is to be kept.
+
+        Raises NoFace, SeveralFaces and every error of `decode`.
+        """
 
         def choose(faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
             return [choose_face(faces, choice, photograph, field=field)]
 
-        return (await self._embed(data, choose))[0]
+        return (await self._embed(data, choose, keep_crops=keep_crop))[0]
 
     async def embed_all(self, data: bytes, *, max_faces: int) -> list[EmbeddedFace]:
         """Up to `max_faces` faces (0: all), largest first; an empty list where there is none."""
@@ -103,14 +113,14 @@ class FacePipeline:
         self._workers.shutdown(wait=True)
         self._batcher.close()
 
-    async def _embed(self, data: bytes, choose: "Choose") -> list[EmbeddedFace]:
+    async def _embed(self, data: bytes, choose: "Choose", *, keep_crops: bool = False) -> list[EmbeddedFace]:
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._workers, self._find, data, choose)
+        found = await loop.run_in_executor(self._workers, self._find, data, choose, keep_crops)
         started = time.perf_counter()
         embeddings = await asyncio.gather(*(self._batcher.ask(crop) for crop in found.crops))
         took_ms = found.took_ms | {"embed": _ms_since(started)}
-        pairs = zip(found.faces, embeddings, strict=True)
-        return [EmbeddedFace(face, embedding, found.faces_found, took_ms) for face, embedding in pairs]
+        rows = zip(found.faces, embeddings, found.kept, strict=True)
+        return [EmbeddedFace(face, embedding, found.faces_found, took_ms, kept) for face, embedding, kept in rows]
 
     def _look(self, data: bytes) -> tuple[Photograph, list[DetectedFace], dict[str, float]]:
         """The photograph, reduced where it is large, its faces, and milliseconds by stage."""
@@ -126,16 +136,20 @@ class FacePipeline:
         largest = largest_faces(faces, max_faces)
         return Detection(largest, len(faces), photograph.width, photograph.height, took_ms)
 
-    def _find(self, data: bytes, choose: "Choose") -> Found:
+    def _find(self, data: bytes, choose: "Choose", keep_crops: bool = False) -> Found:
         photograph, faces, took_ms = self._look(data)
-        chosen = choose(faces, photograph)
+        chosen, spec = choose(faces, photograph), self.card.input.spec
         with _timed(took_ms, "crop"):
-            crops = self._crop(data, photograph, chosen)
-        return Found(chosen, crops, len(faces), took_ms)
+            if not keep_crops:
+                crops = self._crop(data, photograph, chosen, spec)
+                return Found(chosen, crops, [None] * len(crops), len(faces), took_ms)
+            # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
+            wide = self._crop(data, photograph, chosen, kept_spec(spec))
+            kept = [encode(crop, kept_spec(spec)) for crop in wide]
+        return Found(chosen, [middle(crop, spec) for crop in wide], kept, len(faces), took_ms)
 
-    def _crop(self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace]) -> list[Pixels]:
+    def _crop(self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], spec: CropSpec) -> list[Pixels]:
         """Crop from the reduced photograph where it has pixels enough, else from all of them."""
-        spec = self.card.input.spec
         wants_more = photograph.scale < 1 and any(source_scale(f, spec) * photograph.scale < 1 for f in faces)
         best = decode(data, self._limits) if wants_more else photograph
         return [crop_face(best, face, spec) for face in faces]

@@ -2,7 +2,8 @@
 
 A sealed vector is nonce (12 bytes), ciphertext and tag (16 bytes). It is bound to its face and model, so that a row
 cannot be passed off as another's. The hash of the photograph travels inside, because the column beside it then holds
-only a keyed hash: without the key nobody can ask whether a photograph is enrolled.
+only a keyed hash: without the key nobody can ask whether a photograph is enrolled. A face's crop is sealed likewise,
+with another key derived from the same secret.
 """
 
 import base64
@@ -49,11 +50,12 @@ class StoredTemplate:
 
 
 class TemplateKey:
-    """One key, from which one for encryption and one for hashes are derived (HKDF, RFC 5869)."""
+    """One key, from which those for vectors, crops and hashes are derived (HKDF, RFC 5869)."""
 
     def __init__(self, secret: bytes) -> None:
         self.key_id = _derive(secret, "key id")[:8].hex()
         self._cipher = AESGCM(_derive(secret, "vectors"))
+        self._crop_cipher = AESGCM(_derive(secret, "crops"))
         self._hash_key = _derive(secret, "content hashes")
 
     def seal(self, template: Template, face_id: str, model_id: str) -> StoredTemplate:
@@ -71,6 +73,19 @@ class TemplateKey:
     def open_vector(self, sealed: bytes, face_id: str, model_id: str) -> bytes:
         """The vector alone, for an index that reads millions. Raises SealBroken."""
         return self._decrypted(sealed, face_id, model_id)[_CONTENT_BYTES:]
+
+    def seal_crop(self, crop: bytes, face_id: str) -> bytes:
+        """Nonce, ciphertext and tag of a face's crop, bound to the face."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._crop_cipher.encrypt(nonce, crop, _plain_id(face_id).encode())
+
+    def open_crop(self, sealed: bytes, face_id: str) -> bytes:
+        """Raises SealBroken."""
+        try:
+            nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+            return self._crop_cipher.decrypt(nonce, rest, _plain_id(face_id).encode())
+        except (InvalidTag, ValueError):
+            raise SealBroken(f"the crop of face {face_id} was altered or belongs to another face") from None
 
     def content_hash(self, content_sha256: str) -> str:
         """The keyed hash of a photograph's hash, in hexadecimal."""
@@ -118,6 +133,16 @@ class TemplateKeys:
             return Template(stored.vector, stored.content_sha256)
         return self.key(stored.key_id).open(stored.vector, face_id, model_id)
 
+    def seal_crop(self, crop: bytes, face_id: str) -> tuple[bytes, str | None]:
+        """What is stored of a face's crop, and the key_id that goes with it."""
+        if self.primary is None:
+            return crop, None
+        return self.primary.seal_crop(crop, face_id), self.primary.key_id
+
+    def open_crop(self, stored: bytes, key_id: str | None, face_id: str) -> bytes:
+        """Raises SealBroken, and ConfigurationError for a key that is not at hand."""
+        return stored if key_id is None else self.key(key_id).open_crop(stored, face_id)
+
     def content_hash(self, content_sha256: str, key_id: str | None) -> str:
         """What the column `content_sha256` holds of a photograph in a row that was written with `key_id`."""
         return content_sha256 if key_id is None else self.key(key_id).content_hash(content_sha256)
@@ -155,5 +180,9 @@ def _derive(secret: bytes, purpose: str) -> bytes:
 
 
 def _binding(face_id: str, model_id: str) -> bytes:
+    return f"{_plain_id(face_id)}\n{model_id}".encode()
+
+
+def _plain_id(face_id: str) -> str:
     # Databases write the same UUID with hyphens or without.
-    return f"{face_id.replace('-', '')}\n{model_id}".encode()
+    return face_id.replace("-", "")

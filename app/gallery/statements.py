@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from app.domain import Gallery, GalleryFace, Subject
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery.checks import canonical_face_id, is_gallery_name, is_subject_id
+from app.gallery.crops import delete_crop, delete_crops
 from app.gallery.listener import announce
-from app.gallery.tables import enrolment_answers, faces, galleries, gallery_state, subjects
+from app.gallery.tables import enrolment_answers, face_crops, faces, galleries, gallery_state, subjects
 
 _LAST_CHARACTER = "\U0010ffff"  # no subject_id contains it
 _TOMBSTONE = {"vector": None, "content_sha256": None, "subject_key": None, "key_id": None}
@@ -59,6 +60,7 @@ def delete_gallery(connection: sa.Connection, gallery: int, revision: int) -> tu
     erased_faces = int(connection.execute(live).scalar_one())
     connection.execute(sa.delete(faces).where(faces.c.gallery_id == gallery))
     _blank_answers(connection, subjects.c.gallery_id == gallery)
+    delete_crops(connection, subjects.c.gallery_id == gallery)
     erased_subjects = connection.execute(sa.delete(subjects).where(subjects.c.gallery_id == gallery)).rowcount
     connection.execute(sa.update(galleries).where(galleries.c.id == gallery).values(name=None, revision=revision))
     return erased_subjects, erased_faces
@@ -102,6 +104,7 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
     connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
     _blank_answers(connection, subjects.c.id == key)
+    delete_crops(connection, subjects.c.id == key)
     connection.execute(sa.delete(subjects).where(subjects.c.id == key))
     return count
 
@@ -114,15 +117,17 @@ def list_expired(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
 
 
 def key_ids(connection: sa.Connection) -> list[str]:
-    """All keys that faces are encrypted with."""
-    query = sa.select(faces.c.key_id).where(faces.c.key_id.is_not(None)).distinct()
-    return list(connection.execute(query).scalars())
+    """All keys that faces or their crops are encrypted with."""
+    used = [sa.select(table.c.key_id).where(table.c.key_id.is_not(None)) for table in (faces, face_crops)]
+    return list(connection.execute(sa.union(*used)).scalars())
 
 
-def face_ids_by_content(connection: sa.Connection, key: int, model_id: str) -> dict[tuple[str, str | None], str]:
-    """The face_id of each of a subject's faces, by content_sha256 and key_id."""
-    query = sa.select(faces.c.content_sha256, faces.c.key_id, faces.c.face_id)
-    rows = connection.execute(query.where(faces.c.subject_key == key, faces.c.model_id == model_id))
+def face_ids_by_content(
+    connection: sa.Connection, key: int, model_id: str | None = None
+) -> dict[tuple[str, str | None], str]:
+    """The face_id of each of a subject's faces of a model, or of any, by content_sha256 and key_id."""
+    query = sa.select(faces.c.content_sha256, faces.c.key_id, faces.c.face_id).where(faces.c.subject_key == key)
+    rows = connection.execute(query if model_id is None else query.where(faces.c.model_id == model_id))
     return {(row.content_sha256, row.key_id): row.face_id for row in rows}
 
 
@@ -144,6 +149,7 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
         raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
     connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
     _blank_answers(connection, subjects.c.id == key)
+    delete_crop(connection, canonical_face_id(face_id))
     connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))
 
 
@@ -200,8 +206,13 @@ def begins_with(prefix: str) -> sa.ColumnElement[bool]:
 
 def list_faces(connection: sa.Connection, key: int, model_id: str) -> list[GalleryFace]:
     """A subject's faces, oldest first."""
-    query = sa.select(faces.c.face_id, faces.c.created_at)
-    rows = connection.execute(
-        query.where(faces.c.subject_key == key, faces.c.model_id == model_id).order_by(faces.c.id)
-    )
-    return [GalleryFace(*row) for row in rows]
+    query = sa.select(faces.c.face_id, faces.c.created_at, face_crops.c.face_id.is_not(None))
+    query = query.join(face_crops, face_crops.c.face_id == faces.c.face_id, isouter=True)
+    own = query.where(faces.c.subject_key == key, faces.c.model_id == model_id)
+    return [GalleryFace(*row) for row in connection.execute(own.order_by(faces.c.id))]
+
+
+def has_face(connection: sa.Connection, gallery: int, face_id: str) -> bool:
+    """Whether a face of a gallery is there, of whatever model."""
+    own = sa.and_(faces.c.gallery_id == gallery, faces.c.face_id == face_id, faces.c.subject_key.is_not(None))
+    return connection.execute(sa.select(faces.c.id).where(own).limit(1)).first() is not None

@@ -1,60 +1,35 @@
 """The gallery in the database: every write one transaction, every answer already durable."""
 
-import logging
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from app.domain import (
-    Embedding,
     EnrolledSubject,
     ErasedGallery,
     ErasedSubject,
+    FaceCrop,
     Gallery,
     GalleryFace,
     NewFace,
-    StoredFace,
     Subject,
     SubjectChanges,
 )
-from app.errors import BadRequest, NotReady
-from app.gallery import audit, checks, statements
+from app.errors import CropNotKept, FaceNotFound
+from app.gallery import audit, checks, crops, statements
 from app.gallery.changes import Changes, read_changes, read_revision
-from app.gallery.engine import NO_TRANSACTION, WRITING, WriteTurn, database_errors
-from app.gallery.sealing import Template, TemplateKeys
+from app.gallery.new_faces import FaceSorter
+from app.gallery.sealing import TemplateKeys
 from app.gallery.tables import galleries, subjects
-
-logger = logging.getLogger(__name__)
+from app.gallery.transactions import Transactions
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "name": checks.check_name,
     "metadata": checks.check_metadata,
     "expires_at": checks.check_expires_at,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """A transaction that holds the next revision. It commits when its block ends, unless it was undone."""
-
-    connection: sa.Connection
-    transaction: sa.Transaction
-    revision: int
-
-    def undo(self) -> int:
-        """Leave all as it was, the revision too, and return that."""
-        self.transaction.rollback()
-        return self.revision - 1
-
-    def audit(self, action: str, **facts: Any) -> None:
-        """Say in the audit log what this transaction does."""
-        audit.append(self.connection, [audit.entry(action, revision=self.revision, **facts)])
 
 
 class GalleryStore:
@@ -66,12 +41,10 @@ class GalleryStore:
     """
 
     def __init__(self, engine: sa.Engine, model_id: str, keys: TemplateKeys | None = None) -> None:
-        self._reader = engine
-        self._writer = engine.execution_options(**WRITING)
-        self._turn = WriteTurn(engine)
+        self._transactions = Transactions(engine)
         self._model_id = model_id
         self._keys = keys or TemplateKeys()
-        self._unpurged = False
+        self._sorter = FaceSorter(model_id, self._keys)
 
     def add(
         self,
@@ -86,14 +59,14 @@ class GalleryStore:
     ) -> EnrolledSubject:
         """Store faces of a new or a known subject; None leaves what is known of it as it is.
 
-        A photograph that the subject has already is not stored again, and where nothing else changes either, there is
-        no new revision. Raises BadRequest for what cannot be stored, and for more than `max_faces` faces in all.
+        A photograph that the subject has already is not stored again, though its crop is where it was not kept before;
+        where nothing changes, there is no new revision. Raises BadRequest for what cannot be stored, and for more than
+        `max_faces` faces in all.
         """
         checks.check_subject_id(subject_id)
-        given = {"name": name, "metadata": metadata, "expires_at": expires_at}
-        values = _checked({key: value for key, value in given.items() if value is not None})
-        vectors = [_to_bytes(face.embedding) for face in faces]
-        with self._write() as write:
+        wanted = {"name": name, "metadata": metadata, "expires_at": expires_at}
+        values = _checked({key: value for key, value in wanted.items() if value is not None})
+        with self._transactions.write() as write:
             gallery_id = statements.gallery_id(write.connection, gallery)
             row = statements.find_subject(write.connection, gallery_id, subject_id)
             if row is None:
@@ -101,15 +74,18 @@ class GalleryStore:
             else:
                 key = row.id
                 values = _differing(row, values)
-            stored, new = self._sort(write.connection, key, faces, vectors, max_faces)
+            given = self._sorter.sort(write.connection, key, faces, max_faces)
             place = {"gallery_id": gallery_id, "subject_key": key, "model_id": self._model_id}
-            statements.insert_faces(write.connection, [place | face | {"revision": write.revision} for face in new])
+            new = [place | face | {"revision": write.revision} for face in given.new]
+            statements.insert_faces(write.connection, new)
+            new_crops = crops.insert_crops(write.connection, given.crops)
             if row is not None and (new or values):
                 statements.update_subject(write.connection, row, values, write.revision)
-            if changed := row is None or new or values:
-                write.audit("enroll", gallery=gallery, subject_id=subject_id, created=row is None, faces=len(new))
+            if changed := row is None or new or values or new_crops:
+                facts = {"created": row is None, "faces": len(new), "crops": new_crops or None}
+                write.audit("enroll", gallery=gallery, subject_id=subject_id, **facts)
             revision = write.revision if changed else write.undo()
-        return EnrolledSubject(subject_id, created=row is None, revision=revision, faces=stored)
+        return EnrolledSubject(subject_id, created=row is None, revision=revision, faces=given.stored)
 
     def update_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> int:
         """Change what is known of a subject and return the revision from which indexes know.
@@ -117,7 +93,7 @@ class GalleryStore:
         Raises SubjectNotFound, and BadRequest for what cannot be stored.
         """
         values = _checked(changes)
-        with self._write() as write:
+        with self._transactions.write() as write:
             row = self._subject_row(write.connection, gallery, subject_id)
             values = _differing(row, values)
             if not values:
@@ -128,7 +104,7 @@ class GalleryStore:
 
     def remove_subject(self, gallery: str, subject_id: str) -> ErasedSubject:
         """Erase a subject and all its faces. Raises SubjectNotFound."""
-        with self._write() as write:
+        with self._transactions.write() as write:
             row = self._subject_row(write.connection, gallery, subject_id)
             erased = ErasedSubject(statements.delete_subject(write.connection, row.id, write.revision), write.revision)
             write.audit("erase", gallery=gallery, subject_id=subject_id, faces=erased.faces)
@@ -137,7 +113,7 @@ class GalleryStore:
 
     def remove_face(self, gallery: str, face_id: str) -> int:
         """Erase one face and return the revision from which no index finds it. Raises FaceNotFound."""
-        with self._write() as write:
+        with self._transactions.write() as write:
             gallery_id = statements.gallery_id(write.connection, gallery)
             statements.blank_face(write.connection, gallery_id, face_id, write.revision)
             write.audit("erase_face", gallery=gallery, face_id=checks.canonical_face_id(face_id))
@@ -147,7 +123,7 @@ class GalleryStore:
     def create_gallery(self, name: str) -> int:
         """Make a gallery, unless it exists, and return a revision from which indexes know it. Raises BadRequest."""
         checks.check_gallery_name(name)
-        with self._write() as write:
+        with self._transactions.write() as write:
             if not statements.insert_gallery(write.connection, name, write.revision):
                 return write.undo()
             write.audit("create_gallery", gallery=name)
@@ -155,7 +131,7 @@ class GalleryStore:
 
     def drop_gallery(self, name: str) -> ErasedGallery:
         """Erase a gallery with all its subjects and faces."""
-        with self._write() as write:
+        with self._transactions.write() as write:
             gallery_id = statements.gallery_id(write.connection, name)
             erased = ErasedGallery(
                 *statements.delete_gallery(write.connection, gallery_id, write.revision), write.revision
@@ -169,10 +145,10 @@ class GalleryStore:
 
         Replicas may do this side by side: each subject is erased once.
         """
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             if not statements.list_expired(connection, 1):
                 return None
-        with self._write() as write:
+        with self._transactions.write() as write:
             expired = statements.list_expired(write.connection, limit)
             if not expired:
                 write.undo()
@@ -185,22 +161,22 @@ class GalleryStore:
 
     def record(self, entries: Sequence[audit.Entry]) -> None:
         """Add entries to the audit log."""
-        with self._turn.taken(), database_errors(), self._writer.begin() as connection:
+        with self._transactions.write_beside() as connection:
             audit.append(connection, entries)
 
     def prune_audit(self, retention: timedelta) -> int:
         """Delete entries of the audit log that are older, and return how many."""
-        with self._turn.taken(), database_errors(), self._writer.begin() as connection:
+        with self._transactions.write_beside() as connection:
             return audit.prune(connection, retention)
 
     def galleries(self) -> list[Gallery]:
         """All galleries by name."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return statements.list_galleries(connection, self._model_id)
 
     def gallery(self, name: str) -> Gallery:
         """One gallery."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             key = statements.gallery_id(connection, name)
             found = statements.list_galleries(connection, self._model_id, galleries.c.id == key)
         if not found:  # dropped between the two statements
@@ -209,7 +185,7 @@ class GalleryStore:
 
     def subject(self, gallery: str, subject_id: str) -> Subject:
         """What is known of a subject. Raises SubjectNotFound."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             row = self._subject_row(connection, gallery, subject_id)
             found = statements.list_subjects(connection, gallery, self._model_id, subjects.c.id == row.id, limit=1)
         if not found:  # erased between the two statements
@@ -224,101 +200,53 @@ class GalleryStore:
         condition = sa.true() if not prefix else statements.begins_with(checks.check_subject_id(prefix))
         if after is not None:
             condition = sa.and_(condition, subjects.c.subject_id > checks.check_subject_id(after))
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return statements.list_subjects(connection, gallery, self._model_id, condition, limit)
 
     def faces(self, gallery: str, subject_id: str) -> list[GalleryFace]:
         """A subject's faces, oldest first. Raises SubjectNotFound."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             row = self._subject_row(connection, gallery, subject_id)
             return statements.list_faces(connection, row.id, self._model_id)
 
+    def crop(self, gallery: str, face_id: str) -> FaceCrop:
+        """The crop of a face. Raises FaceNotFound, CropNotKept where only the embedding is stored, and SealBroken."""
+        canonical = checks.canonical_face_id(face_id)
+        with self._transactions.read() as connection:
+            gallery_id = statements.gallery_id(connection, gallery)
+            row = crops.find_crop(connection, gallery_id, canonical)
+            if row is None and not statements.has_face(connection, gallery_id, canonical):
+                raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
+        if row is None:
+            raise CropNotKept("no crop of this face is stored, only its embedding", field="face_id", face_id=face_id)
+        return crops.opened_crop(row, self._keys)
+
     def changes(self, after_revision: int, limit: int = 10_000) -> Changes:
         """What changed after a revision, about `limit` faces at a time; repeat from the revision it names."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return read_changes(connection, self._model_id, after_revision, limit, self._keys)
 
     def check_keys(self) -> None:
         """Raises ConfigurationError where a key is missing that templates are encrypted with."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             for key_id in statements.key_ids(connection):
                 self._keys.key(key_id)
 
     def revision(self) -> int:
         """The revision of the last committed write."""
-        with self._read() as connection:
+        with self._transactions.read() as connection:
             return read_revision(connection)
 
     def purge(self) -> bool:
-        """Overwrite what removed rows have left in SQLite's write-ahead log; False while a reader still needs it.
-
-        PostgreSQL keeps removed rows until it vacuums, and its log until it recycles the segment.
-        """
-        if self._reader.dialect.name != "sqlite":
-            return True
-        try:
-            with database_errors(), self._reader.execution_options(**NO_TRANSACTION).connect() as connection:
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
-        except NotReady:
-            busy = 1
-        if busy:
-            logger.warning("the write-ahead log is in use; what was removed stays in it until the next sweep")
-        self._unpurged = bool(busy)
-        return not busy
+        """Overwrite what removed rows have left in SQLite's write-ahead log; False while a reader still needs it."""
+        return self._transactions.purge()
 
     def purge_again(self) -> bool:
         """Purge if the last attempt came at a bad moment; False while it still does."""
-        return not self._unpurged or self.purge()
-
-    @contextmanager
-    def _write(self) -> Iterator[_Write]:
-        with (
-            self._turn.taken(),
-            database_errors(),
-            self._writer.connect() as connection,
-            connection.begin() as transaction,
-        ):
-            yield _Write(connection, transaction, statements.next_revision(connection))
-
-    @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        with database_errors(), self._reader.begin() as connection:
-            yield connection
+        return self._transactions.purge_again()
 
     def _subject_row(self, connection: sa.Connection, gallery: str, subject_id: str) -> sa.Row[Any]:
         return statements.subject(connection, statements.gallery_id(connection, gallery), subject_id)
-
-    def _sort(
-        self, connection: sa.Connection, key: int, faces: Sequence[NewFace], vectors: Sequence[bytes], max_faces: int
-    ) -> tuple[list[StoredFace], list[dict[str, Any]]]:
-        """What becomes of each face, and the rows to insert for those the subject does not have yet."""
-        known = statements.face_ids_by_content(connection, key, self._model_id)
-        stored, new = [], []
-        for face, vector in zip(faces, vectors, strict=True):
-            face_id = self._known_face(known, face.content_sha256)
-            stored.append(StoredFace(face_id or str(uuid.uuid4()), existed=face_id is not None))
-            if face_id is None:
-                new.append(self._row(stored[-1].face_id, Template(vector, face.content_sha256)))
-                known[new[-1]["content_sha256"], new[-1]["key_id"]] = stored[-1].face_id
-        if new and len(known) > max_faces:
-            raise BadRequest(
-                f"the subject would have {len(known)} faces; the limit is {max_faces}",
-                field="image",
-                faces=len(known),
-                max_faces=max_faces,
-            )
-        return stored, new
-
-    def _known_face(self, known: Mapping[tuple[str, str | None], str], content_sha256: str) -> str | None:
-        for key_id in {key_id for _, key_id in known}:
-            face_id = known.get((self._keys.content_hash(content_sha256, key_id), key_id))
-            if face_id is not None:
-                return face_id
-        return None
-
-    def _row(self, face_id: str, template: Template) -> dict[str, Any]:
-        sealed = self._keys.seal(template, face_id, self._model_id)
-        return {"face_id": face_id, **asdict(sealed)}
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -327,10 +255,3 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differing(row: sa.Row[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if getattr(row, key) != value}
-
-
-def _to_bytes(embedding: Embedding) -> bytes:
-    vector = np.asarray(embedding, "<f4")
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise ValueError(f"an embedding is one vector of finite numbers, not {vector.shape} {embedding.dtype}")
-    return vector.tobytes()

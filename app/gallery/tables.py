@@ -92,10 +92,11 @@ faces = sa.Table(
     sa.Column("subject_key", _Key, sa.ForeignKey("subjects.id"), index=True),
     sa.Column("vector", sa.LargeBinary),  # little-endian float32, one after the other; or app.gallery.sealing's
     sa.Column("content_sha256", sa.String(64)),  # of the uploaded file, in hexadecimal; keyed where key_id is set
-    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("key_id", sa.String(16)),  # of the key that `vector` is encrypted with, if it is
     sa.UniqueConstraint("face_id", "model_id"),
+    sa.Index(None, "model_id", "revision"),  # an index follows the revisions of one model
     sa.CheckConstraint(
         "(vector IS NULL) = (subject_key IS NULL) AND (content_sha256 IS NULL) = (subject_key IS NULL)",
         name="tombstone_is_blank",
@@ -104,6 +105,20 @@ faces = sa.Table(
 )
 _sealed = faces.c.key_id.is_not(None)
 sa.Index("ix_faces_key_id", faces.c.key_id, sqlite_where=_sealed, postgresql_where=_sealed)
+
+# Only where `store_crops` is on. The subject's key keeps it from being deleted before its crops are.
+face_crops = sa.Table(
+    "face_crops",
+    metadata,
+    sa.Column("face_id", sa.Uuid(as_uuid=False), primary_key=True),  # of its rows in `faces`, one for each model
+    sa.Column("subject_key", _Key, sa.ForeignKey("subjects.id"), nullable=False, index=True),
+    sa.Column("crop", sa.LargeBinary, nullable=False),  # lossless WebP; or app.gallery.sealing's
+    sa.Column("template", sa.JSON, nullable=False),  # where the five landmarks lie in it
+    sa.Column("key_id", sa.String(16)),  # of the key that `crop` is encrypted with, if it is
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+_sealed_crop = face_crops.c.key_id.is_not(None)
+sa.Index("ix_face_crops_key_id", face_crops.c.key_id, sqlite_where=_sealed_crop, postgresql_where=_sealed_crop)
 
 # Rows chained by their hashes; see app.gallery.audit.
 audit_entries = sa.Table(

@@ -17,7 +17,7 @@ def test_keys_are_rotated(database: Path) -> None:
     for keys in (first, f"{second},{first}"):
         told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": keys})
         assert told.returncode == 0, told.stderr
-        assert "all templates are encrypted" in told.stdout
+        assert "all templates and crops are encrypted" in told.stdout
     assert first not in told.stdout + told.stderr
     exported = [json.loads(line) for line in run("audit", "export", env=env).stdout.splitlines()]
     assert [entry["action"] for entry in exported[-2:]] == ["rotate_key", "rotate_key"]

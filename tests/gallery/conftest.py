@@ -92,6 +92,7 @@ def database_url(database: str, request: pytest.FixtureRequest) -> str:
     run_sql(
         url,
         "DELETE FROM enrolment_answers",
+        "DELETE FROM face_crops",
         "DELETE FROM faces",
         "DELETE FROM subjects",
         "DELETE FROM galleries",
@@ -116,7 +117,12 @@ def store(engine: sa.Engine) -> GalleryStore:
 
 
 @pytest.fixture
-def sqlite_store(sqlite_url: str) -> Iterator[GalleryStore]:
+def sqlite_engine(sqlite_url: str) -> Iterator[sa.Engine]:
     engine = open_engine(sqlite_url)
-    yield GalleryStore(engine, MODEL_ID)
+    yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_engine: sa.Engine) -> GalleryStore:
+    return GalleryStore(sqlite_engine, MODEL_ID)

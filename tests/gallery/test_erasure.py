@@ -25,44 +25,48 @@ def test_nothing_is_left_of_who_was_erased(store: GalleryStore, engine: sa.Engin
     if engine.dialect.name == "sqlite":
         assert findings == {
             "tombstones": True,
+            "crops": True,
             "receipt": True,
             "canary": True,
             "write-ahead log": True,
             "given bytes": True,
         }
     else:
-        assert findings == {"tombstones": True, "receipt": True, "canary": True, "files of PostgreSQL": None}
+        assert findings == {
+            "tombstones": True,
+            "crops": True,
+            "receipt": True,
+            "canary": True,
+            "files of PostgreSQL": None,
+        }
     assert [gallery.name for gallery in store.galleries()] == ["default"]
     assert len(store.subjects("default")) == 18
 
 
-def test_who_was_not_erased_is_found(sqlite_store: GalleryStore) -> None:
+def test_who_was_not_erased_is_found(sqlite_store: GalleryStore, sqlite_engine: sa.Engine) -> None:
     revision = sqlite_store.add("default", "ada", [new_face(1)]).revision
-    findings = by_check(verify_erasure(sqlite_store._reader, wanted=[SECRET], receipt_revision=revision))
+    findings = by_check(verify_erasure(sqlite_engine, wanted=[SECRET], receipt_revision=revision))
     assert findings["given bytes"] is False
     assert findings["receipt"] is False
     assert findings["canary"] is True
 
 
-def test_encrypted_canaries_are_not_needed_but_encrypted_galleries_pass(sqlite_store: GalleryStore) -> None:
-    engine = sqlite_store._reader
-    GalleryStore(engine, MODEL_ID, TemplateKeys((b"k" * 32,))).add("default", "ada", [new_face(1)])
-    findings = by_check(verify_erasure(engine, wanted=[SECRET]))
+def test_encrypted_canaries_are_not_needed_but_encrypted_galleries_pass(sqlite_engine: sa.Engine) -> None:
+    GalleryStore(sqlite_engine, MODEL_ID, TemplateKeys((b"k" * 32,))).add("default", "ada", [new_face(1)])
+    findings = by_check(verify_erasure(sqlite_engine, wanted=[SECRET]))
     assert findings["canary"] is True
     assert findings["given bytes"] is True
 
 
 def test_a_database_that_does_not_overwrite_is_caught(
-    sqlite_store: GalleryStore, monkeypatch: pytest.MonkeyPatch
+    sqlite_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = sqlite_store._reader
-
-    @sa.event.listens_for(engine, "checkout")
+    @sa.event.listens_for(sqlite_engine, "checkout")
     def insecure(connection: sa.engine.interfaces.DBAPIConnection, _record: object, _proxy: object) -> None:
         connection.cursor().execute("PRAGMA secure_delete = OFF")
 
     monkeypatch.setattr(GalleryStore, "purge", lambda store: True)
-    findings = by_check(verify_erasure(engine))
+    findings = by_check(verify_erasure(sqlite_engine))
     assert findings["canary"] is False
 
 

@@ -75,7 +75,7 @@ def test_replicas_that_sweep_together_erase_each_subject_once(engine: sa.Engine)
     assert len(expired) == 12
 
 
-def test_the_sweeper_outlives_a_database_that_is_away(sqlite_store: GalleryStore) -> None:
+def test_the_sweeper_outlives_a_database_that_is_away(sqlite_store: GalleryStore, sqlite_engine: sa.Engine) -> None:
     fails = threading.Event()
     swept = threading.Event()
 
@@ -87,7 +87,7 @@ def test_the_sweeper_outlives_a_database_that_is_away(sqlite_store: GalleryStore
             return super().erase_expired(limit)
 
     enroll(sqlite_store, "ada", 1, -HOUR)
-    flaky = Flaky(sqlite_store._reader, MODEL_ID)
+    flaky = Flaky(sqlite_engine, MODEL_ID)
     sweeper = Sweeper(flaky, swept.set, interval_seconds=0.01)
     sweeper.start()
     assert swept.wait(60)
