@@ -6,6 +6,7 @@ import typer
 
 from app.commands.audit import audit
 from app.commands.erasure import verify_erasure
+from app.commands.health import health
 from app.commands.keys import keys
 from app.commands.rotation import rotate_key
 from app.settings import markdown_table
@@ -21,6 +22,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(verify_erasure)
 app.command()(rotate_key)
+app.command()(health)
 
 
 @app.command()
@@ -29,21 +31,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help="TCP port, instead of SAMEFACE_PORT.")] = None,
 ) -> None:
     """Bring the database up to date and serve HTTP until told to stop."""
-    import uvicorn
-
     from app.main import create_app
+    from app.serving import run
 
     with plain_errors():
-        settings = read_settings(host=host, port=port)
-        uvicorn.run(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,  # its lines go through ours
-            access_log=False,  # app.api.context logs each request with its id
-            server_header=False,
-            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
-        )
+        run(create_app(read_settings(host=host, port=port)))
 
 
 @app.command()

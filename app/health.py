@@ -44,7 +44,8 @@ async def check_service(service: FaceService) -> dict[str, Check]:
 
 async def _check_model(service: FaceService) -> Check:
     """The last batch tells; where it failed, the model is run now."""
-    facts = {"id": service.card.id, "waiting": service.pipeline.depth}
+    pipeline = service.pipeline
+    facts = {"id": service.card.id, "provider": pipeline.provider, "waiting": pipeline.depth}
     if not service.pipeline.healthy:
         try:
             await service.pipeline.probe()

@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[Depends(refuse_undeclared)],
     )
     app.state.settings = settings
+    app.state.draining = False
     app.state.rate_limiter = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
     app.include_router(routes.router)
     app.include_router(faces.router)
@@ -239,8 +240,9 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         except SamefaceError as error:
             app.state.startup_error = error
             raise
-        card = app.state.service.card
-        logger.info("serving", extra={"facts": {"model": card.id, "sha256": card.sha256, "version": __version__}})
+        card, provider = app.state.service.card, app.state.service.pipeline.provider
+        facts = {"model": card.id, "sha256": card.sha256, "provider": provider, "version": __version__}
+        logger.info("serving", extra={"facts": facts})
         try:
             yield
         finally:

@@ -12,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.database_url import with_secrets
 from app.errors import ConfigurationError
 
 PREFIX = "SAMEFACE_"
@@ -62,6 +63,19 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = Field(
         20, ge=1, description="How long requests in progress may take to finish when the service is told to stop."
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="On SIGTERM, how long the service goes on answering while `/health/ready` says 503, so that the "
+        "proxies in front send their requests elsewhere; then it takes no more connections.",
+    )
+    keep_alive_seconds: int = Field(
+        75,
+        ge=1,
+        le=3600,
+        description="How long an idle connection is kept; a proxy in front should give up its own before that.",
+    )
 
     # Storage
     database_url: str = Field(
@@ -69,6 +83,14 @@ class Settings(BaseSettings):
         min_length=1,
         repr=False,
         description="SQLAlchemy URL of the database, SQLite or PostgreSQL (`postgresql+psycopg://...`).",
+    )
+    database_url_file: Path | None = Field(
+        None, description="A file with that URL and nothing else, instead of `SAMEFACE_DATABASE_URL`."
+    )
+    database_password_file: Path | None = Field(
+        None,
+        description="A file with the password of PostgreSQL, for a `SAMEFACE_DATABASE_URL` that has a user and no "
+        "password.",
     )
     database_workers: int = Field(8, ge=1, le=256, description="Threads that wait for the database.")
     follow_interval_seconds: float = Field(
@@ -206,6 +228,11 @@ class Settings(BaseSettings):
     max_embed_queue: int = Field(512, ge=1, description="Most faces that wait for the embedding network.")
     max_search_batch: int = Field(64, ge=1, description="Most probes in one search of the index.")
     max_search_queue: int = Field(512, ge=1, description="Most probes that wait for a search.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_database_files(cls, given: Any) -> Any:
+        return with_secrets(given) if isinstance(given, dict) else given
 
     @field_validator("database_url")
     @classmethod

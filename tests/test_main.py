@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+import onnxruntime as ort
 import pytest
 
 from app.errors import ConfigurationError
@@ -22,9 +23,14 @@ from app.settings import Settings
         ({"weights_dir": Path("/nowhere")}, "no model file at /nowhere/"),
         ({"model": "missing"}, "missing.onnx"),
         ({"model": "mtcnn_pnet"}, "model_card"),
+        pytest.param(
+            {"device": "cuda"},
+            "SAMEFACE_DEVICE=cpu",
+            marks=pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is here"),
+        ),
         ({"database_url": "sqlite:////proc/nowhere/sameface.db"}, "/proc/nowhere/sameface.db"),
     ],
-    ids=["weights", "model", "card", "database"],
+    ids=["weights", "model", "card", "device", "database"],
 )
 def test_the_service_does_not_open_over_a_wrong_setting(
     settings: Settings, update: dict[str, object], fault: str

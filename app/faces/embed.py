@@ -31,6 +31,11 @@ class FaceEmbedder:
         (embeddings,) = self._session.run(None, {self._input_name: network_input(crops, self.card)})
         return cast(Embedding, embeddings)
 
+    @property
+    def provider(self) -> str:
+        """What runs the network: `CPUExecutionProvider` or `CUDAExecutionProvider`, as ONNX Runtime itself says."""
+        return str(self._session.get_providers()[0])
+
     def _check_embedding_size(self, path: Path) -> None:
         size, found = self.card.input.crop_px, self.card.embedding_size
         shape = self.embed(np.zeros((1, size, size, 3), np.uint8)).shape

@@ -89,6 +89,11 @@ class FacePipeline:
         return await loop.run_in_executor(self._workers, self._detect, data, max_faces)
 
     @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of what runs the embedding network."""
+        return self._embedder.provider
+
+    @property
     def batch_sizes(self) -> list[int]:
         """How many batches have run of each size, from 0."""
         return self._batcher.batch_sizes

@@ -36,6 +36,20 @@ def test_a_sound_service_is_alive_and_ready(service: FaceService) -> None:
     }
 
 
+def test_readiness_names_what_runs_the_model(service: FaceService) -> None:
+    answer = client_with(service, service.settings).get("/health/ready").json()
+    assert answer["checks"]["model"]["facts"]["provider"] == "CPUExecutionProvider"
+
+
+def test_a_draining_service_is_not_ready(service: FaceService) -> None:
+    client = client_with(service, service.settings)
+    client.app.state.draining = True
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["checks"].keys() == {"serving"}
+    assert client.get("/health/live").status_code == 200
+
+
 def test_without_the_model_the_service_is_not_ready(own_service: FaceService) -> None:
     client = client_with(own_service, own_service.settings)
     own_service.pipeline.close()

@@ -22,7 +22,19 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is here")
-@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider' is not in available:UserWarning")
 def test_cuda_that_is_not_there_is_refused_and_not_replaced_by_the_cpu() -> None:
+    with pytest.raises(ConfigurationError, match="SAMEFACE_DEVICE=cpu"):
+        open_session(WEIGHTS / "mtcnn_pnet.onnx", device=Device.CUDA)
+
+
+def test_a_session_does_not_fall_back_to_another_provider_when_its_own_fails() -> None:
+    assert not open_session(WEIGHTS / "mtcnn_pnet.onnx")._enable_fallback
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is here")
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider' is not in available:UserWarning")
+def test_cuda_that_is_built_in_but_cannot_be_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As onnxruntime-gpu does without a driver: it offers CUDA, then makes a session on the CPU and says nothing."""
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
     with pytest.raises(ConfigurationError, match="SAMEFACE_DEVICE=cpu"):
         open_session(WEIGHTS / "mtcnn_pnet.onnx", device=Device.CUDA)

@@ -1,0 +1,65 @@
+"""The health check of a container: exit status 0 where requests should be sent, 1 where not."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import environment, run, serving
+
+
+def test_a_service_that_is_ready_is_healthy(tmp_path: Path) -> None:
+    with serving(tmp_path / "sameface.db") as server:
+        asked = run("health", env=environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(server.port)))
+    assert asked.returncode == 0
+    assert '"status": "ready"' in asked.stdout
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[int]:
+    """The port of a server that gives one answer to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(503, b'{"status": "not_ready"}', "not_ready"), (200, b"<html>another service</html>", "not JSON")],
+)
+def test_a_service_that_is_not_ready_is_unhealthy(tmp_path: Path, status: int, body: bytes, said: str) -> None:
+    with answering(status, body) as port:
+        asked = run("health", env=environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port)))
+    assert asked.returncode == 1
+    assert said in asked.stdout + asked.stderr
+
+
+def test_a_service_that_listens_on_every_address_is_asked_on_this_machine(tmp_path: Path) -> None:
+    with answering(200, b"{}") as port:
+        env = environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port), SAMEFACE_HOST="0.0.0.0")
+        assert run("health", env=env).returncode == 0
+
+
+def test_no_service_is_unhealthy(tmp_path: Path) -> None:
+    with answering(200, b"{}") as port:
+        pass
+    asked = run("health", env=environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port)))
+    assert asked.returncode == 1
+    assert f"no answer from 127.0.0.1, port {port}" in asked.stderr
