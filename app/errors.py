@@ -30,13 +30,15 @@ SamefaceError
 └── ConfigurationError       configuration        the service cannot start as configured
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class SamefaceError(Exception):
     """Base of all errors: a stable code, a sentence, the field at fault and the facts behind it."""
 
     code: ClassVar[str] = "error"
+    problem: Mapping[str, Any] | None = None  # the problem document, where the error came to a client
 
     def __init__(self, message: str, *, field: str | None = None, **facts: object) -> None:
         super().__init__(message)

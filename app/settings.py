@@ -20,6 +20,8 @@ from app.database_url import with_secrets
 from app.errors import ConfigurationError
 
 PREFIX = "SAMEFACE_"
+# What `app.client` and the commands that use it read; the service does not.
+CLIENT_VARIABLES = {"SAMEFACE_SERVER", "SAMEFACE_API_KEY"}
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -291,7 +293,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each SAMEFACE_ variable that no setting reads, with the nearest name that one does."""
-    known = {variable(name) for name in Settings.model_fields}
+    known = {variable(name) for name in Settings.model_fields} | CLIENT_VARIABLES
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
             nearest = difflib.get_close_matches(name, known, n=1)

@@ -20,7 +20,7 @@ LAYERS = [
     {"app.service"},
     {"app.health"},
     {"app.api"},
-    {"app.main"},
+    {"app.main", "app.client"},
     {"app.serving"},
     {"app.terminal"},
     {"app.commands"},
