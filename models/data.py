@@ -5,7 +5,9 @@ background thread while the network is busy with the one before.
 """
 
 import csv
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -16,9 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.augment import augment
+from app.faces.crop import CropSpec
+from models.augment import Augmentation, augment
 
 UNLABELLED = -1
+DEFAULT_AUGMENTATION = Augmentation()
 
 
 class Batch(NamedTuple):
@@ -46,6 +50,23 @@ class Crops:
         if not len(self.people) == len(self.teacher) == len(self):
             raise ValueError(f"{len(self)} crops, {len(self.people)} rows, {len(self.teacher)} teacher embeddings")
 
+        self._geometry = folder / "crop.json"
+
+    @property
+    def stored_px(self) -> int:
+        return int(self._arrays[0].shape[1])
+
+    def spec(self, side: int) -> CropSpec:
+        """The geometry of the middle `side` pixels of these crops, for the model card."""
+        if self._geometry.exists():
+            fields = json.loads(self._geometry.read_text())
+            stored = CropSpec(fields["crop_px"], tuple((x, y) for x, y in fields["template"]))
+        else:  # folders prepared before geometry was recorded: 112 px and a margin
+            stored = CropSpec().widened((self.stored_px - CropSpec().crop_px) // 2)
+        offset = (stored.crop_px - side) // 2
+        template = tuple((round(x - offset, 6), round(y - offset, 6)) for x, y in stored.template)
+        return replace(stored, crop_px=side, template=template)
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 
@@ -55,21 +76,32 @@ class Crops:
         return np.stack([self._arrays[p][i - self._starts[p]] for p, i in zip(part, indices, strict=True)])
 
 
-def shuffled(count: int, batch_size: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def shuffled(count: int, batch_size: int, *seed: int) -> Iterator[NDArray[np.int64]]:
     """Endless batches of indices: every crop once a pass, in a new order each pass; a short rest is dropped."""
+    if count < batch_size:
+        raise ValueError(f"{count} to draw from do not fill a batch of {batch_size}; choose a smaller one")
     for number in range(2**31):
-        order = np.random.default_rng((seed, number)).permutation(count)
+        order = np.random.default_rng((*seed, number)).permutation(count)
         yield from order[: count - count % batch_size].reshape(-1, batch_size)
 
 
 def people_by_faces(
-    people: NDArray[np.int64], batch_size: int, faces_per_person: int, seed: int
+    people: NDArray[np.int64], batch_size: int, faces_per_person: int, *seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Endless P x K batches for triplets: as many people as fit, up to `faces_per_person` distinct faces of each."""
+    """Endless P x K batches for triplets: as many people as fit, up to `faces_per_person` distinct faces of each.
+
+    Raises ValueError when all people that have two faces or more do not fill a batch.
+    """
     order = np.argsort(people, kind="stable")
     labels, starts = np.unique(people[order], return_index=True)
     faces = dict(zip(labels.tolist(), np.split(order, starts[1:]), strict=True))
     several = [label for label in labels if label != UNLABELLED and len(faces[label]) > 1]
+    available = sum(min(len(faces[label]), faces_per_person) for label in several)
+    if available < batch_size:
+        raise ValueError(
+            f"{len(several)} people with two faces or more give {available} faces, {faces_per_person} each at most; "
+            f"a batch has {batch_size}"
+        )
     rng = np.random.default_rng(seed)
     while True:
         batch: list[int] = []
@@ -81,23 +113,38 @@ def people_by_faces(
                 batch = []
 
 
-def batches(crops: Crops, indices: Iterator[NDArray[np.int64]], side: int, seed: int) -> Iterator[Batch]:
-    """Augmented batches, two of them always ready; `seed` fixes the augmentation."""
-    ready: Queue[Batch | BaseException] = Queue(maxsize=2)
+def seed_at(seed: int, step: int, purpose: int = 0) -> int:
+    """The seed of one step's randomness: a function of the run's seed and the step, so that a resumed run repeats."""
+    return int(np.random.SeedSequence((seed, step, purpose)).generate_state(1, np.uint64)[0])
+
+
+def batches(
+    crops: Crops,
+    indices: Iterable[NDArray[np.int64]],
+    side: int,
+    seed: int,
+    first_step: int = 0,
+    augmentation: Augmentation = DEFAULT_AUGMENTATION,
+) -> Iterator[Batch]:
+    """Augmented batches, two of them always ready; `seed` and the step fix what augmentation does to each.
+
+    An error while a batch is made is raised here, once the batches before it are used up.
+    """
+    ready: Queue[Batch | BaseException | None] = Queue(maxsize=2)
 
     def produce() -> None:
-        generator = torch.Generator().manual_seed(seed)
         try:
-            for chosen in indices:
-                images = augment(torch.from_numpy(crops[chosen]), side, generator)
+            for step, chosen in enumerate(indices, first_step):
+                generator = torch.Generator().manual_seed(seed_at(seed, step))
+                images = augment(torch.from_numpy(crops[chosen]), side, generator, augmentation)
                 people = torch.from_numpy(crops.people[chosen])
                 ready.put(Batch(images, people, torch.from_numpy(crops.teacher[chosen])))
+            ready.put(None)
         except BaseException as error:  # handed to the consumer, which would wait for ever otherwise
             ready.put(error)
 
     Thread(target=produce, daemon=True, name="batches").start()
-    while True:
-        batch = ready.get()
+    while (batch := ready.get()) is not None:
         if isinstance(batch, BaseException):
             raise batch
         yield batch

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from app.faces.card import METADATA_KEY, CardInput, ModelCard
+from app.faces.crop import CropSpec
 from models.calibrate import PairTable, calibration, embed_crops
 from models.data import Crops
 from models.networks import build
@@ -35,7 +36,8 @@ def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
     options = state["options"]
     network = build(options["network"], options["embedding_size"])
     network.load_state_dict(state["network"])
-    return network.eval(), options | {"step": state["step"]}
+    crop = CropSpec().widened((options["side"] - CropSpec().crop_px) // 2)  # of runs that did not record it
+    return network.eval(), options | {"step": state["step"], "template": state.get("template", crop.template)}
 
 
 def export_network(network: nn.Module, side: int, path: Path) -> None:
@@ -104,7 +106,7 @@ def main() -> None:
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D",
         embedding_size=trained["embedding_size"],
         parameters=sum(p.numel() for p in network.parameters()),
-        input=CardInput(crop_px=trained["side"]),
+        input=CardInput(crop_px=trained["side"], template=trained["template"]),
         default_far=options.default_far,
         calibration=calibration(table, options.calibration_data),
         provenance=json.loads(options.provenance.read_text())

@@ -1,17 +1,18 @@
 """Photographs to crops, with the service's own decoder, detector and crop.
 
-    python -m models.prepare manifest.tsv --out crops/ [--processes 2] [--margin-px 8]
+    python -m models.prepare manifest.tsv --out crops/ [--processes 2] [--crop-px 112] [--margin-px 8]
 
 Writes parts of 1,000 photographs: `part-00000.npy` holds uint8 (n, side, side, 3) and `part-00000.tsv` one row a
 crop. A part that exists is not made again, so an interrupted run goes on where it stopped. Photographs without
-a face, or that cannot be read, are counted in `failures.tsv`.
+a face, or that cannot be read, are counted in `failures.tsv`; `crop.json` says where landmarks lie in a crop.
 """
 
 import argparse
 import csv
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -75,6 +76,7 @@ def part_path(folder: Path, number: int, suffix: str) -> Path:
 def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int) -> tuple[int, int]:
     """Make every part that is missing; returns (crops, failures)."""
     recipe.out.mkdir(parents=True, exist_ok=True)
+    _keep_geometry(recipe)
     parts = [(i // PART_SIZE, photos[i : i + PART_SIZE]) for i in range(0, len(photos), PART_SIZE)]
     missing = [part for part in parts if not part_path(recipe.out, part[0], "npy").exists()]
     done = len(photos) - sum(len(part) for _, part in missing)
@@ -84,6 +86,14 @@ def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int) -> tuple[in
     failures = [row for path in sorted(recipe.out.glob("part-*.failed")) for row in _read_rows(path)]
     _write_rows(recipe.out / "failures.tsv", failures)
     return len(photos) - len(failures), len(failures)
+
+
+def _keep_geometry(recipe: Recipe) -> None:
+    """Write crop.json; raises ValueError where the folder's crops are of another size or template."""
+    path, text = recipe.out / "crop.json", json.dumps(asdict(recipe.spec))
+    if path.exists() and path.read_text() != text:
+        raise ValueError(f"{recipe.out} holds crops of another geometry than {text}; choose another folder")
+    path.write_text(text)
 
 
 def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
@@ -101,9 +111,10 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--crop-px", type=int, default=CropSpec().crop_px, help="input side of the network")
     parser.add_argument("--margin-px", type=int, default=8, help="surroundings kept for shifts in training")
     options = parser.parse_args()
-    spec = CropSpec().widened(options.margin_px)
+    spec = CropSpec().scaled(options.crop_px).widened(options.margin_px)
     crops, failures = prepare(read(options.manifest), Recipe(options.out, spec), options.processes)
     print(f"{crops} crops of {spec.crop_px} px in {options.out}; {failures} photographs gave none")
 

@@ -32,6 +32,11 @@ class CropSpec:
     crop_px: int = 112
     template: tuple[tuple[float, float], ...] = TEMPLATE_112
 
+    def scaled(self, crop_px: int) -> Self:
+        """The same part of the face in another number of pixels."""
+        factor = crop_px / self.crop_px
+        return replace(self, crop_px=crop_px, template=tuple((x * factor, y * factor) for x, y in self.template))
+
     def widened(self, margin_px: int) -> Self:
         """The same crop with more of the surroundings; its middle is pixel for pixel this one."""
         moved = tuple((x + margin_px, y + margin_px) for x, y in self.template)

@@ -42,6 +42,13 @@ def test_a_widened_crop_is_the_crop_with_more_around_it() -> None:
     np.testing.assert_array_equal(wide[8:-8, 8:-8], tight)
 
 
+def test_a_scaled_crop_is_the_same_part_of_the_face() -> None:
+    landmarks = TEMPLATE * 1.3 + [90, 60]
+    crop = crop_face(photograph(ramp()), face(0, 0, 1, 1, landmarks), SPEC).astype(float)
+    double = crop_face(photograph(ramp()), face(0, 0, 1, 1, landmarks), SPEC.scaled(224)).astype(float)
+    np.testing.assert_allclose(double.reshape(112, 2, 112, 2, 3).mean((1, 3)), crop, atol=2)
+
+
 def test_what_lies_outside_the_photograph_is_black() -> None:
     white = np.full((112, 112, 3), 255, np.uint8)
     crop = crop_face(photograph(white), face(0, 0, 1, 1, TEMPLATE - [56, 0]), SPEC)

@@ -68,6 +68,13 @@ def test_what_is_lost_of_a_run_is_made_again_alike(
     assert {path.name: path.read_bytes() for path in recipe.out.iterdir()} == whole
 
 
+def test_crops_of_another_geometry_do_not_join_a_folder(photos: list[Photo], tmp_path: Path) -> None:
+    prepare.prepare(photos[:1], prepare.Recipe(tmp_path / "out", SPEC), processes=1)
+    assert Crops(tmp_path / "out").spec(112) == CropSpec()
+    with pytest.raises(ValueError, match="holds crops of another geometry"):
+        prepare.prepare(photos, prepare.Recipe(tmp_path / "out", SPEC.scaled(160)), processes=1)
+
+
 def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:
     detector = FaceDetector(prepare.WEIGHTS)
     with pytest.raises(prepare.SamefaceError, match="no face"):

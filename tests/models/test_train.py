@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,35 +55,104 @@ def test_triplets_alone_train_without_a_teacher(
     assert (tmp_path / "last.pt").exists()
 
 
-def test_a_run_goes_on_from_its_checkpoint(
+class Interrupted(Exception):
+    """Stands for a killed process."""
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, after_steps: int, crops: Path, out: Path, *arguments: str) -> None:
+    """A run that dies in the step after `after_steps`, with a checkpoint of the step before."""
+    step, seen = train.train_step, 0
+
+    def count(*of_step: Any) -> dict[str, float]:
+        nonlocal seen
+        seen += 1
+        if seen > after_steps:
+            raise Interrupted
+        return step(*of_step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train_step", count)
+        with pytest.raises(Interrupted):
+            run(monkeypatch, crops, out, *arguments, "--checkpoint-minutes", "0")
+
+
+def assert_same(found: object, expected: object) -> None:
+    """Two trees of tensors and numbers, bit for bit."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict)
+        assert found.keys() == expected.keys()
+        for name in expected:
+            assert_same(found[name], expected[name])
+    elif isinstance(expected, list):
+        assert isinstance(found, list)
+        for left, right in zip(found, expected, strict=True):
+            assert_same(left, right)
+    elif isinstance(expected, torch.Tensor):
+        assert isinstance(found, torch.Tensor)
+        assert torch.equal(found, expected)
+    else:
+        assert found == expected
+
+
+RECIPES = {
+    "triplets by AdaGrad": "--faces-per-person 4 --optimiser adagrad --learning-rate 0.01 --passes 2.4",
+    "no bf16, AdamW, steps": "--no-bf16 --optimiser adamw --learning-rate 1e-3 --schedule step --passes 2.4 "
+    "--faces-per-person 3 --growing 0.5",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("after_steps", [2, 5])
+def test_an_interrupted_run_resumed_ends_in_the_very_weights_of_an_uninterrupted_one(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, recipe: str, after_steps: int
+) -> None:
+    arguments = RECIPES[recipe].split()
+    whole_log = run(monkeypatch, crops_folder, tmp_path / "whole", *arguments)
+    interrupted(monkeypatch, after_steps, crops_folder, tmp_path / "broken", *arguments)
+    log = run(monkeypatch, crops_folder, tmp_path / "broken", *arguments, "--resume")
+    whole, resumed = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
+    assert whole["step"] == resumed["step"] == 7
+    for part in ("network", "optimiser", "sums"):
+        assert_same(resumed[part], whole[part])
+    assert [row | {"seconds": 0} for row in log] == [row | {"seconds": 0} for row in whole_log]
+
+
+def test_a_longer_schedule_goes_on_from_a_finished_run(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2")
-    before = torch.load(tmp_path / "last.pt", weights_only=True)
-    log = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "3", "--resume")
-    after = torch.load(tmp_path / "last.pt", weights_only=True)
-    assert (before["step"], after["step"]) == (6, 9)
-    assert [row["step"] for row in log] == [3, 6, 9]
-    weight = "embedding.linear.weight"
-    assert not torch.equal(before["network"][weight], after["network"][weight])
+    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
+    log = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    assert [row["step"] for row in log] == [3, 6]
 
 
-def test_batches_after_a_resumption_are_those_of_an_uninterrupted_run(crops_folder: Path, tmp_path: Path) -> None:
-    crops, options = Crops(crops_folder), train.Options(crops_folder, tmp_path, batch_size=16)
-    uninterrupted = train.indices(crops, options, 0)
-    for _ in range(5):
-        next(uninterrupted)
-    np.testing.assert_array_equal(next(uninterrupted), next(train.indices(crops, options, 5)))
+def test_rows_of_the_log_after_the_checkpoint_are_cut(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 4, "seconds": 9.0, "distillation": 9.0}\n')
+    rows = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    assert [row["step"] for row in rows] == [3, 6]
 
 
-def test_the_learning_rate_warms_up_and_falls_to_zero(tmp_path: Path) -> None:
-    options = train.Options(tmp_path, tmp_path, warmup=0.1, learning_rate=0.4)
-    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=9.0)
-    seen = []
-    for progress in (0.0, 0.05, 0.1, 0.55, 1.0):
-        train.set_learning_rate(optimiser, options, progress)
-        seen.append(optimiser.param_groups[0]["lr"])
-    assert seen == pytest.approx([0, 0.2, 0.4, 0.2, 0], abs=1e-6)
+def test_a_checkpoint_of_an_earlier_version_is_resumed(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    earlier = {name: state[name] for name in ("network", "optimiser", "step", "options")}
+    torch.save(earlier | {"random": torch.get_rng_state()}, tmp_path / "last.pt")
+    log = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    assert [row["step"] for row in log] == [3, 6]
+
+
+def test_a_schedule_by_the_clock_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    options = ["--teacher", str(teacher), "--passes", "1000", "--minutes", "0.01", "--report-steps", "1"]
+    log = run(monkeypatch, crops_folder, tmp_path, *options)
+    assert 1 <= log[-1]["step"] < 3000
+    assert log[-1]["seconds"] >= 0.6
 
 
 def test_a_trained_network_becomes_a_file_that_the_service_loads(
@@ -101,6 +171,7 @@ def test_a_trained_network_becomes_a_file_that_the_service_loads(
     embedder = FaceEmbedder(out)
     card = embedder.card
     assert (card.id, card.embedding_size, card.input.crop_px) == ("tiny", 128, 64)
+    assert card.input.spec == Crops(held_out).spec(64)
     assert card.provenance["data"] == "made-up people"
     assert card.calibration.impostor_pairs == 48 * 47 // 2 - 8 * 15
     crops = Crops(held_out)[np.arange(4)][:, 4:68, 4:68]

@@ -1,0 +1,95 @@
+"""A run on disk: OUT/last.pt, written whole or not at all, and OUT/log.jsonl, one row a report.
+
+A checkpoint holds `network`, `optimiser`, `step`, `options`, the `template` of landmarks in the input, and what
+else the next step depends on. Whatever is random is drawn anew at each step from (seed, step), so no generator's
+state needs to be kept.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from app.faces.crop import CropSpec
+from models.options import Options
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run carries from step to step. `sums` gathers what the next row of the log averages."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    crop: CropSpec
+    step: int = 0
+    elapsed_seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    summed_steps: int = 0
+
+
+def save(options: Options, run: Run) -> None:
+    """Write last.pt; a process killed while writing leaves the one before."""
+    state = {
+        "network": run.network.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "step": run.step,
+        "elapsed_seconds": run.elapsed_seconds,
+        "sums": run.sums,
+        "summed_steps": run.summed_steps,
+        "template": run.crop.template,
+        "options": _plain(asdict(options)),
+    }
+    unfinished = options.out / "last.pt.tmp"
+    torch.save(state, unfinished)
+    unfinished.replace(options.out / "last.pt")
+
+
+def resume(options: Options, run: Run) -> None:
+    """Bring a fresh run to where last.pt stands, and cut the log to there."""
+    state = torch.load(options.out / "last.pt", weights_only=True)
+    run.network.load_state_dict(state["network"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.step = state["step"]
+    # Absent in checkpoints of earlier versions.
+    run.elapsed_seconds = state.get("elapsed_seconds", 0.0)
+    run.sums, run.summed_steps = state.get("sums", {}), state.get("summed_steps", 0)
+    log = options.out / "log.jsonl"
+    rows = log.read_text().splitlines() if log.exists() else []
+    log.write_text("".join(row + "\n" for row in rows if json.loads(row)["step"] <= run.step))
+
+
+def start_from(path: Path, network: nn.Module) -> list[str]:
+    """Fill a network with a checkpoint's weights, or a published file's; returns the names that begin fresh.
+
+    A head of another embedding size, and whatever else the file lacks or has in another shape, keeps its fresh
+    weights. Raises ValueError where that is more than half of the network: the file is then of something else.
+    """
+    state = torch.load(path, weights_only=True)
+    weights: dict[str, Tensor] = state.get("network", state)
+    own = network.state_dict()
+    fitting = {name: w for name, w in weights.items() if name in own and w.shape == own[name].shape}
+    taken, all_ = (sum(own[name].numel() for name in names) for names in (fitting, own))
+    if taken < all_ / 2:
+        raise ValueError(f"{path} holds {taken} of this network's {all_} weights; at least half are needed")
+    network.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]
+
+
+def report(options: Options, run: Run) -> dict[str, float]:
+    """Append one row to the log: the means since the last one."""
+    means = {name: total / run.summed_steps for name, total in run.sums.items()}
+    row = {"step": run.step, "seconds": round(run.elapsed_seconds, 1), **means}
+    with (options.out / "log.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
+    run.sums, run.summed_steps = {}, 0
+    return means
+
+
+def _plain(value: Any) -> Any:
+    """Only what `torch.load(weights_only=True)` reads back."""
+    if isinstance(value, dict):
+        return {name: _plain(v) for name, v in value.items()}
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,93 @@
+"""Every knob of training, and the command line made from them."""
+
+import argparse
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+from models.augment import Augmentation
+from models.networks import NETWORKS
+
+OPTIMISERS = ("sgd", "adagrad", "adamw")
+SCHEDULES = ("cosine", "step")
+
+
+def knob(default: Any, text: str, choices: Any = None) -> Any:
+    """A field with its line of help and what it may be."""
+    return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run does; `augmentation` has knobs of its own."""
+
+    crops: Path
+    out: Path
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    teacher: Path | None = knob(None, "embeddings to imitate, as models.teacher writes them")  # noqa: RUF009 (a field)
+    start_from: Path | None = knob(None, "weights to begin with: a last.pt or a published file")  # noqa: RUF009
+    resume: bool = knob(False, "go on from OUT/last.pt exactly as if never interrupted")
+
+    network: str = knob("nn2", "a row of the table of networks", tuple(NETWORKS))
+    embedding_size: int = knob(128, "coordinates of an embedding; a teacher's own where there is one")
+    side: int = knob(112, "input side in pixels: the middle of the prepared crops")
+    growing: float = knob(0.0, "share of training on smaller pictures")
+    growing_scales: tuple[float, ...] = knob((5 / 7, 6 / 7), "their sides, one after another, as shares of the side")
+
+    triplet_weight: float = knob(0.0, "weight of the triplet loss beside distillation")
+
+    passes: float = knob(4.0, "how often every crop is seen: sets the number of steps")
+    minutes: float = knob(0.0, "where above 0 the schedule follows the clock and ends then, whatever the passes")
+    batch_size: int = knob(128, "faces in a batch")
+    faces_per_person: int = knob(0, "K of P x K batches; 0 draws crops at random, which suits distillation alone")
+
+    optimiser: str = knob("sgd", "method", OPTIMISERS)
+    learning_rate: float = knob(0.1, "peak of the learning rate")
+    weight_decay: float = knob(5e-4, "of matrices and convolutions; norms and biases have none")
+    schedule: str = knob("cosine", "cosine: down to zero; step: times the factor at each milestone", SCHEDULES)
+    milestones: tuple[float, ...] = knob((0.6, 0.85), "shares of training at which a step schedule lowers the rate")
+    step_factor: float = knob(0.1, "what a step schedule multiplies the rate with")
+    warmup: float = knob(0.02, "share of training over which the rate rises from zero")
+
+    bf16: bool = knob(True, "compute convolutions in bfloat16, weights stay float32")
+    seed: int = knob(1, "of weights, batches and augmentation")
+    threads: int = knob(2, "of PyTorch on a CPU")
+    report_steps: int = knob(50, "steps between rows of OUT/log.jsonl")
+    checkpoint_minutes: float = knob(5.0, "minutes between checkpoints")
+
+
+def parse(description: str, words: list[str] | None = None) -> Options:
+    """Options from the command line, or from `words`; what is not an option ends the process with a usage."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("crops", type=Path, help="folder of prepared crops")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run: last.pt and log.jsonl")
+    for knob_ in fields(Options)[3:]:
+        _add(parser, knob_)
+    augmentation = parser.add_argument_group("augmentation", "a share is the part of all pictures that it happens to")
+    for knob_ in fields(Augmentation):
+        _add(augmentation, knob_)
+    chosen = vars(parser.parse_args(words))
+    picked = Augmentation(**{knob_.name: chosen.pop(knob_.name) for knob_ in fields(Augmentation)})
+    return Options(augmentation=picked, **chosen)
+
+
+def _add(parser: "argparse._ActionsContainer", knob_: "Field[Any]") -> None:
+    """One knob as one flag; booleans get a --no- form as well, tuples take several values."""
+    flag, default = "--" + knob_.name.replace("_", "-"), knob_.default
+    text = f"{knob_.metadata['help']} (default: {default})".replace("%", "%%")
+    if isinstance(default, bool):
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
+    elif isinstance(default, tuple):
+        kind = type(default[0])
+        parser.add_argument(flag, type=_tuple_of(kind), default=default, metavar="A,B", help=text)
+    else:
+        kind = Path if "Path" in str(knob_.type) else cast(type, knob_.type)
+        parser.add_argument(flag, type=kind, default=default, choices=knob_.metadata["choices"], help=text)
+
+
+def _tuple_of(kind: type) -> Any:
+    def read(text: str) -> tuple[Any, ...]:
+        return tuple(kind(word) for word in text.split(","))
+
+    read.__name__ = f"comma-separated {kind.__name__}"
+    return read
