@@ -8,6 +8,7 @@ from app.commands.audit import audit
 from app.commands.erasure import verify_erasure
 from app.commands.health import health
 from app.commands.keys import keys
+from app.commands.model import forget_model, reembed
 from app.commands.rotation import rotate_key
 from app.settings import markdown_table
 from app.terminal import plain_errors, read_settings
@@ -23,6 +24,8 @@ app.add_typer(audit, name="audit")
 app.command()(verify_erasure)
 app.command()(rotate_key)
 app.command()(health)
+app.command()(reembed)
+app.command()(forget_model)
 
 
 @app.command()

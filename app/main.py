@@ -133,6 +133,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         _check_address(settings, keyring.required)
         store = GalleryStore(engine, pipeline.card.id, _template_keys(settings))
         store.check_keys()
+        store.check_model(start_without_faces=settings.start_without_faces)
         index = GalleryIndex(pipeline.card.embedding_size)
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
         follower.start()

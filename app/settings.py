@@ -168,6 +168,11 @@ class Settings(BaseSettings):
     model: str = Field(
         "facenet-nn2-128", min_length=1, description="Name of the embedding model's file, without `.onnx`."
     )
+    start_without_faces: bool = Field(
+        False,
+        description="Start although faces are stored of other models and none of the served one; for enrolling them "
+        "again after a change of the model where no crops were kept.",
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run; `cuda` needs the `gpu` extra.")
     image_workers: int = Field(
         default_factory=_available_cores,

@@ -52,8 +52,18 @@ def delete_crops(connection: sa.Connection, erased: sa.ColumnElement[bool]) -> N
     connection.execute(sa.delete(face_crops).where(of))
 
 
+def delete_faceless(connection: sa.Connection, face_ids: Sequence[str]) -> None:
+    """Delete those of these faces' crops whose face no model has embedded any more."""
+    given = face_crops.c.face_id.in_(face_ids)
+    connection.execute(sa.delete(face_crops).where(given, _faceless()))
+
+
 def without_face(connection: sa.Connection) -> int:
     """How many crops there are whose face was removed; none, unless something went wrong."""
-    live = sa.select(faces.c.id).where(faces.c.face_id == face_crops.c.face_id, faces.c.subject_key.is_not(None))
-    query = sa.select(sa.func.count()).select_from(face_crops).where(~live.exists())
+    query = sa.select(sa.func.count()).select_from(face_crops).where(_faceless())
     return int(connection.execute(query).scalar_one())
+
+
+def _faceless() -> sa.ColumnElement[bool]:
+    live = sa.select(faces.c.id).where(faces.c.face_id == face_crops.c.face_id, faces.c.subject_key.is_not(None))
+    return ~live.exists()

@@ -102,7 +102,7 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     """Delete a subject and turn its faces into tombstones; how many there were."""
     own = faces.c.subject_key == key
     count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
-    connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    blank_faces(connection, own, revision)
     _blank_answers(connection, subjects.c.id == key)
     delete_crops(connection, subjects.c.id == key)
     connection.execute(sa.delete(subjects).where(subjects.c.id == key))
@@ -132,9 +132,22 @@ def face_ids_by_content(
 
 
 def insert_faces(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows of `faces`."""
-    if rows:
-        connection.execute(sa.insert(faces), [{**row, "created_at": datetime.now(UTC)} for row in rows])
+    """Add rows of `faces`, all of one model. A tombstone of the same face and model becomes the face again."""
+    if not rows:
+        return
+    now = datetime.now(UTC)
+    given = {row["face_id"]: {"created_at": now, **row} for row in rows}
+    own = sa.and_(faces.c.model_id == rows[0]["model_id"], faces.c.face_id.in_(given))
+    for face_id in connection.execute(sa.select(faces.c.face_id).where(own)).scalars().all():
+        again = sa.update(faces).where(own, faces.c.face_id == face_id, faces.c.subject_key.is_(None))
+        connection.execute(again.values(given.pop(face_id)))
+    if given:
+        connection.execute(sa.insert(faces), list(given.values()))
+
+
+def blank_faces(connection: sa.Connection, which: sa.ColumnElement[bool], revision: int) -> None:
+    """Turn faces into tombstones."""
+    connection.execute(sa.update(faces).where(which).values(**_TOMBSTONE, revision=revision))
 
 
 def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: int) -> None:
@@ -147,7 +160,7 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
     key = connection.execute(sa.select(faces.c.subject_key).where(own)).scalars().first()
     if key is None:
         raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
-    connection.execute(sa.update(faces).where(own).values(**_TOMBSTONE, revision=revision))
+    blank_faces(connection, own, revision)
     _blank_answers(connection, subjects.c.id == key)
     delete_crop(connection, canonical_face_id(face_id))
     connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))

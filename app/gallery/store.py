@@ -18,7 +18,7 @@ from app.domain import (
     SubjectChanges,
 )
 from app.errors import CropNotKept, FaceNotFound
-from app.gallery import audit, checks, crops, statements
+from app.gallery import audit, checks, crops, model_change, statements
 from app.gallery.changes import Changes, read_changes, read_revision
 from app.gallery.new_faces import FaceSorter
 from app.gallery.sealing import TemplateKeys
@@ -231,6 +231,11 @@ class GalleryStore:
         with self._transactions.read() as connection:
             for key_id in statements.key_ids(connection):
                 self._keys.key(key_id)
+
+    def check_model(self, *, start_without_faces: bool) -> None:
+        """Raises ConfigurationError where faces of other models are stored, and none of this one."""
+        with self._transactions.read() as connection:
+            model_change.check_model(connection, self._model_id, start_without_faces=start_without_faces)
 
     def revision(self) -> int:
         """The revision of the last committed write."""
