@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from app.domain import Box, DetectedFace
 from app.faces.area import AreaTable
 from app.faces.decode import Photograph, Pixels
+from app.faces.overlap import Floats, non_maximum
 from app.faces.runtime import Device, open_session
 
-Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _PNET_WINDOW_PX = 12
@@ -101,25 +101,27 @@ class FaceDetector:
         return np.concatenate([corners, boxes[:, 4:]], axis=1), (landmarks - np.float32(border)) * enlarge
 
     def _propose(self, table: AreaTable, min_face_px: float) -> Floats:
-        proposals = [self._propose_at(table, scale) for scale in _scales(table, min_face_px)]
-        boxes = np.concatenate(proposals) if proposals else np.zeros((0, 9), np.float32)
-        boxes = boxes[non_maximum(boxes[:, :4], boxes[:, 4], 0.7)]
-        size = np.stack([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]] * 2, axis=1)
-        return _squared(np.concatenate([boxes[:, :4] + boxes[:, 5:9] * size, boxes[:, 4:5]], axis=1))
+        levels = [self._scan(table, scale) for scale in _scales(table, min_face_px)]
+        if not levels:
+            return np.zeros((0, 5), np.float32)
+        boxes, offsets = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+        level = np.repeat(np.arange(len(levels)), [len(found) for found, _ in levels])
+        kept = non_maximum(boxes[:, :4], boxes[:, 4], 0.5, within=level)
+        boxes, offsets = boxes[kept], offsets[kept]
+        best = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
+        return _squared(_moved(boxes[best], offsets[best]))
 
-    def _propose_at(self, table: AreaTable, scale: float) -> Floats:
+    def _scan(self, table: AreaTable, scale: float) -> tuple[Floats, Floats]:
+        """One level of the pyramid: windows that may hold a face, float32 (n, 5), and their offsets (n, 4)."""
         level = table.resize(int(table.height * scale + 1), int(table.width * scale + 1))
         offsets, logit = self._pnet.run(None, {"image": _network_input(level[None])})
         score = _probability(logit)[0, 0]
         rows, columns = np.nonzero(score >= self.options.thresholds[0])
         corner = np.stack([columns, rows], axis=1) * _PNET_STRIDE_PX
         # float32 throughout: the reference divides in float32 before it floors.
-        top_left = np.floor((corner + 1).astype(np.float32) / np.float32(scale))
-        bottom_right = np.floor((corner + _PNET_WINDOW_PX).astype(np.float32) / np.float32(scale))
-        found = score[rows, columns]
-        regression = cast(Floats, offsets)[0][:, rows, columns].T
-        boxes = np.concatenate([top_left, bottom_right, found[:, None], regression], axis=1)
-        return boxes[non_maximum(boxes[:, :4], boxes[:, 4], 0.5)]
+        corners = np.concatenate([corner + 1, corner + _PNET_WINDOW_PX], axis=1).astype(np.float32)
+        boxes = np.concatenate([np.floor(corners / np.float32(scale)), score[rows, columns, None]], axis=1)
+        return boxes, cast(Floats, offsets)[0][:, rows, columns].T
 
     def _refine(self, table: AreaTable, boxes: Floats) -> Floats:
         boxes, windows = _windows(table, boxes)
@@ -140,29 +142,6 @@ class FaceDetector:
         boxes = _regressed(boxes, offsets[kept])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of_smaller=True, pixel=1.0)
         return boxes[pick], landmarks[pick]
-
-
-def non_maximum(
-    boxes: Floats, scores: Floats, threshold: float, *, of_smaller: bool = False, pixel: float = 0.0
-) -> Ints:
-    """Indices of the boxes that no better box overlaps by more than `threshold`, best first.
-
-    Overlap is intersection over union, or over the smaller box. `pixel` is added to widths and heights where
-    coordinates name pixels rather than edges (the original Matlab code's last stage).
-    """
-    area = (boxes[:, 2] - boxes[:, 0] + pixel) * (boxes[:, 3] - boxes[:, 1] + pixel)
-    # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
-    order = np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
-    keep = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        keep.append(best)
-        edge = np.minimum(boxes[best, 2:4], boxes[rest, 2:4]) - np.maximum(boxes[best, :2], boxes[rest, :2])
-        edge = np.maximum(edge + np.float32(pixel), 0)
-        shared = edge[:, 0] * edge[:, 1]
-        whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
-        order = rest[shared <= threshold * whole]
-    return np.array(keep, dtype=np.int64)
 
 
 def _doubtful(table: AreaTable, boxes: Floats) -> bool:
@@ -237,6 +216,12 @@ def _passed(boxes: Floats, score: Floats, threshold: float) -> tuple[Floats, NDA
 def _regressed(boxes: Floats, offsets: Floats) -> Floats:
     size = np.stack([boxes[:, 2] - boxes[:, 0] + 1, boxes[:, 3] - boxes[:, 1] + 1] * 2, axis=1)
     return np.concatenate([boxes[:, :4] + offsets * size, boxes[:, 4:5]], axis=1)
+
+
+def _moved(boxes: Floats, offsets: Floats) -> Floats:
+    """P-Net's own convention: a window's size is the difference of its corners."""
+    size = np.stack([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]] * 2, axis=1)
+    return np.concatenate([boxes[:, :4] + offsets * size, boxes[:, 4:]], axis=1)
 
 
 def _squared(boxes: Floats) -> Floats:

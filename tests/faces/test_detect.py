@@ -10,7 +10,7 @@ from PIL import Image
 from app.domain import DetectedFace
 from app.faces.area import AreaTable
 from app.faces.decode import ImageLimits, decode
-from app.faces.detect import DetectorOptions, FaceDetector, non_maximum
+from app.faces.detect import DetectorOptions, FaceDetector
 from tests.conftest import encoded
 from tests.faces.conftest import WEIGHTS, photograph
 from tests.faces.reference import MISSING, ReferenceDetector
@@ -181,22 +181,3 @@ def test_no_more_faces_come_back_than_allowed_and_the_most_confident_first(
 @pytest.mark.parametrize("shape", [(1, 1), (11, 300), (300, 11), (12, 12), (40, 40), (30, 5000)])
 def test_photographs_too_small_or_too_thin_for_a_face_have_none(detector: FaceDetector, shape: tuple[int, int]) -> None:
     assert detector.detect(photograph(np.full((*shape, 3), 128, np.uint8))) == []
-
-
-@pytest.mark.parametrize("of_smaller", [False, True])
-def test_non_maximum_keeps_what_a_double_loop_keeps(of_smaller: bool) -> None:
-    rng = np.random.default_rng(2)
-    corner, size = rng.uniform(0, 60, (80, 2)), rng.uniform(10, 40, (80, 2))
-    boxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
-    scores = rng.permutation(80).astype(np.float32)
-    kept: list[int] = []
-    for i in np.argsort(-scores):
-        for j in kept:
-            edge = np.minimum(boxes[i, 2:], boxes[j, 2:]) - np.maximum(boxes[i, :2], boxes[j, :2])
-            shared = max(edge[0], 0) * max(edge[1], 0)
-            areas = [np.prod(boxes[k, 2:] - boxes[k, :2]) for k in (i, j)]
-            if shared > 0.5 * (min(areas) if of_smaller else sum(areas) - shared):
-                break
-        else:
-            kept.append(i)
-    assert non_maximum(boxes, scores, 0.5, of_smaller=of_smaller).tolist() == kept
