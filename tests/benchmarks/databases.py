@@ -42,12 +42,12 @@ def empty_database(kind: str) -> Iterator[str]:
         server.cleanup()
 
 
-def fill(database_url: str, embeddings: NDArray[np.float32]) -> None:
+def fill(database_url: str, embeddings: NDArray[np.float32], *, model_id: str = MODEL_ID) -> None:
     """Put faces into the default gallery, FACES_PER_SUBJECT consecutive ones a subject and a revision."""
     engine = open_engine(database_url)
     for start in tqdm(range(0, len(embeddings), _CHUNK_FACES), desc="fill", unit="chunk", leave=False):
         with engine.begin() as connection:
-            _insert(connection, embeddings[start : start + _CHUNK_FACES], start)
+            _insert(connection, embeddings[start : start + _CHUNK_FACES], start, model_id)
     if engine.dialect.name == "sqlite":
         with engine.execution_options(**NO_TRANSACTION).connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
@@ -58,7 +58,7 @@ def fill(database_url: str, embeddings: NDArray[np.float32]) -> None:
     engine.dispose()
 
 
-def _insert(connection: sa.Connection, embeddings: NDArray[np.float32], start: int) -> None:
+def _insert(connection: sa.Connection, embeddings: NDArray[np.float32], start: int, model_id: str) -> None:
     now = datetime.now(UTC)
     gallery_id = connection.execute(sa.select(tables.galleries.c.id)).scalar_one()
     keys = [(start + row) // FACES_PER_SUBJECT + 1 for row in range(len(embeddings))]
@@ -67,7 +67,7 @@ def _insert(connection: sa.Connection, embeddings: NDArray[np.float32], start: i
         sa.insert(tables.subjects),
         [subject | {"subject_id": f"emp-{key:07}", "name": f"Person {key}"} for key in dict.fromkeys(keys)],
     )
-    face = {"model_id": MODEL_ID, "gallery_id": gallery_id, "created_at": now, "content_sha256": "0" * 64}
+    face = {"model_id": model_id, "gallery_id": gallery_id, "created_at": now, "content_sha256": "0" * 64}
     rows = [
         face | {"face_id": str(uuid.uuid4()), "subject_key": key, "vector": vector.tobytes(), "revision": key + 1}
         for key, vector in zip(keys, embeddings, strict=True)
