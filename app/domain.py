@@ -214,10 +214,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentifiedFace:
-    """One face of the probe photograph; it is unknown when no candidate is below the threshold."""
+    """One face of the probe photograph; it is unknown when no candidate is below the threshold.
+
+    `nearest` are the subjects found, whether or not they are below it.
+    """
 
     face: DetectedFace
     candidates: list[Candidate]
+    nearest: list[Candidate]
+    embedding: Embedding
 
     @property
     def status(self) -> str:
@@ -313,6 +318,14 @@ class GalleryFace:
     face_id: str
     created_at: datetime
     crop_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionFace:
+    """A face of a gallery and whose it is."""
+
+    face_id: str
+    subject_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,17 +50,19 @@ class Enroller:
         expires_at: datetime | None = None,
         choice: FaceChoice = FaceChoice.ONLY,
         on_duplicate: DuplicatePolicy = DuplicatePolicy.REPORT,
+        min_confidence: float = 0.0,
     ) -> Enrolment:
         """Store a subject's photographs as faces of a gallery, and wait until they can be found here.
 
         Photographs that cannot be used are turned down one by one. Nothing is stored, and an error raised, when none
-        is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity).
+        is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity). Faces of which
+        the detector is less sure than `min_confidence`, 0 to 1, are passed over.
         """
         started = time.perf_counter()
         check_count("images", len(images), self._settings.max_enroll_images, "max_enroll_images")
         check_metadata_size(metadata, self._settings.max_metadata_bytes)
         check_not_expired(expires_at)
-        outcomes = await all_of(*(self._face_or_rejection(image, choice) for image in images))
+        outcomes = await all_of(*(self._face_or_rejection(image, choice, min_confidence) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
         own = enrolment.own_distances(faces, await self._nearest_known(gallery, subject_id, faces))
@@ -81,9 +83,10 @@ class Enroller:
         self._metrics.enrolled(answer)
         return answer
 
-    async def _face_or_rejection(self, image: bytes, choice: FaceChoice) -> enrolment.Outcome:
+    async def _face_or_rejection(self, image: bytes, choice: FaceChoice, min_confidence: float) -> enrolment.Outcome:
         try:
-            return await self._photographs.face(image, choice, keep_crop=self._settings.store_crops)
+            keep_crop = self._settings.store_crops
+            return await self._photographs.face(image, choice, keep_crop=keep_crop, min_confidence=min_confidence)
         except BadInput as error:
             return enrolment.Rejected(error)
 

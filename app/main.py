@@ -64,6 +64,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(subjects.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    if settings.compreface:
+        from app.compreface.errors import CompreFaceErrors
+        from app.compreface.routers import ROUTERS
+
+        for router in ROUTERS:
+            app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
     install_docs(app)
@@ -81,6 +87,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
+    if settings.compreface:
+        app.add_middleware(CompreFaceErrors)
     app.add_middleware(RequestContext)
     app.add_middleware(_PlainStartupErrors)
     return app
@@ -110,6 +118,9 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.keys.store import KeyStore
     from app.search import GallerySearcher
 
+    if settings.compreface:
+        from app.compreface.similarity import check_calibration
+
     with ExitStack() as opened:
         pipeline = open_pipeline(
             settings.weights_dir,
@@ -124,6 +135,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             max_queue=settings.max_embed_queue,
         )
         opened.callback(pipeline.close)
+        if settings.compreface:
+            check_calibration(pipeline.card)
         engine = open_engine(settings.database_url)
         opened.callback(engine.dispose)
         migrate(engine)

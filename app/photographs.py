@@ -22,21 +22,29 @@ class Photographs:
         self._pipeline = pipeline
 
     async def face(
-        self, image: bytes, choice: FaceChoice, field: str = "image", *, keep_crop: bool = False
+        self,
+        image: bytes,
+        choice: FaceChoice,
+        field: str = "image",
+        *,
+        keep_crop: bool = False,
+        min_confidence: float = 0.0,
     ) -> EmbeddedFace:
         """The chosen face, with its crop if asked; raises NoFace, SeveralFaces and the other errors of photographs."""
         with _naming(field):
-            return await self._pipeline.embed(image, choice, field=field, keep_crop=keep_crop)
+            return await self._pipeline.embed(
+                image, choice, field=field, keep_crop=keep_crop, min_confidence=min_confidence
+            )
 
-    async def faces(self, image: bytes, *, max_faces: int) -> list[EmbeddedFace]:
+    async def faces(self, image: bytes, *, max_faces: int, min_confidence: float = 0.0) -> list[EmbeddedFace]:
         """Up to `max_faces` faces (0: all), largest first; raises the errors of photographs."""
         with _naming("image"):
-            return await self._pipeline.embed_all(image, max_faces=max_faces)
+            return await self._pipeline.embed_all(image, max_faces=max_faces, min_confidence=min_confidence)
 
-    async def detect(self, image: bytes, *, max_faces: int) -> Detection:
+    async def detect(self, image: bytes, *, max_faces: int, min_confidence: float = 0.0) -> Detection:
         """The faces without embeddings; raises the errors of photographs."""
         with _naming("image"):
-            return await self._pipeline.detect(image, max_faces=max_faces)
+            return await self._pipeline.detect(image, max_faces=max_faces, min_confidence=min_confidence)
 
 
 async def all_of(*work: Coroutine[Any, Any, T]) -> list[T]:

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from app.domain import ErasedGallery, ErasedSubject, FaceCrop, Gallery, GalleryFace, Subject, SubjectChanges
+from app.domain import (
+    CollectionFace,
+    ErasedGallery,
+    ErasedSubject,
+    FaceCrop,
+    Gallery,
+    GalleryFace,
+    Subject,
+    SubjectChanges,
+)
 from app.errors import GalleryNotFound, NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 
@@ -84,6 +93,32 @@ class GalleryRecords:
         erased = await self.in_database(self.store.remove_subject, gallery, subject_id)
         await self._until_forgotten(erased.revision)
         return erased
+
+    async def erase_subjects(self, gallery: str) -> ErasedGallery:
+        """Erase all subjects of a gallery, some at a time; whoever is enrolled meanwhile may stay."""
+        subjects, faces = 0, 0
+        while True:
+            erased = await self.in_database(self.store.remove_subjects, gallery)
+            if not erased.subjects:
+                break
+            subjects, faces = subjects + erased.subjects, faces + erased.faces
+        await self._until_forgotten(erased.revision)
+        return ErasedGallery(subjects, faces, erased.revision)
+
+    async def rename_subject(self, gallery: str, subject_id: str, new_id: str, *, max_faces: int) -> bool:
+        """Give a subject another id, or its faces to the subject that has it; whether searches here know already."""
+        revision = await self.in_database(self.store.rename_subject, gallery, subject_id, new_id, max_faces=max_faces)
+        return await self.until_indexed(revision)
+
+    async def collection(
+        self, gallery: str, subject_id: str | None, *, offset: int, limit: int
+    ) -> tuple[list[CollectionFace], int]:
+        """Faces of a gallery, or of one subject, oldest first from `offset` on; and how many there are in all."""
+        return await self.in_database(self.store.collection, gallery, subject_id, offset=offset, limit=limit)
+
+    async def subject_of_face(self, gallery: str, face_id: str) -> str:
+        """Whose face it is."""
+        return await self.in_database(self.store.subject_of_face, gallery, face_id)
 
     async def faces(self, gallery: str, subject_id: str) -> list[GalleryFace]:
         """A subject's faces, oldest first."""

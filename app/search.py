@@ -63,6 +63,10 @@ class GallerySearcher:
         """One subject's face that is nearest to a probe. Raises GalleryNotFound or SubjectNotFound."""
         return await asyncio.to_thread(self._index.nearest_of, gallery, subject_id, probe)
 
+    async def distances_to(self, gallery: str, face_id: str, probes: Embedding) -> list[Candidate]:
+        """One face's distance to each probe. Raises GalleryNotFound or FaceNotFound."""
+        return await asyncio.to_thread(self._index.distances_to, gallery, face_id, probes)
+
     @property
     def batch_sizes(self) -> list[int]:
         """How many batches have run of each size, from 0."""

@@ -179,15 +179,18 @@ class FaceService:
         threshold: float | None = None,
         fpir: float | None = None,
         min_revision: int | None = None,
+        min_confidence: float = 0.0,
     ) -> Identification:
         """Whose faces are these? Up to `top_k` subjects below the threshold, for up to `max_faces` faces (0: all).
 
         No face in the photograph is an answer. Raises GalleryNotFound, FarNotSupported, BadRequest, the errors of
         photographs, and NotReady where the index does not reach `min_revision` in time.
+
+        Here and below, faces of which the detector is less sure than `min_confidence`, 0 to 1, are passed over.
         """
         started = time.perf_counter()
         self._check_top_k(top_k)
-        faces = await self.photographs.faces(image, max_faces=max_faces)
+        faces = await self.photographs.faces(image, max_faces=max_faces, min_confidence=min_confidence)
         if min_revision is not None:
             await self._reach(min_revision)
         searched = time.perf_counter()
@@ -207,14 +210,14 @@ class FaceService:
         self.decisions.identified(answer, found.candidates)
         return answer
 
-    async def detect(self, image: bytes, *, max_faces: int = 0) -> Detection:
+    async def detect(self, image: bytes, *, max_faces: int = 0, min_confidence: float = 0.0) -> Detection:
         """The faces of a photograph, largest first; raises the errors of photographs. No face is an answer."""
-        return await self.photographs.detect(image, max_faces=max_faces)
+        return await self.photographs.detect(image, max_faces=max_faces, min_confidence=min_confidence)
 
-    async def embed(self, image: bytes, *, max_faces: int = 0) -> EmbeddedFaces:
+    async def embed(self, image: bytes, *, max_faces: int = 0, min_confidence: float = 0.0) -> EmbeddedFaces:
         """The faces of a photograph with their embeddings; raises the errors of photographs."""
         started = time.perf_counter()
-        faces = await self.photographs.faces(image, max_faces=max_faces)
+        faces = await self.photographs.faces(image, max_faces=max_faces, min_confidence=min_confidence)
         return EmbeddedFaces(faces, faces[0].faces_found if faces else 0, took_ms(started, faces))
 
     async def revision(self) -> int:
@@ -239,6 +242,6 @@ class FaceService:
 
 def _identified(faces: Sequence[EmbeddedFace], found: SearchResult, threshold: float) -> list[IdentifiedFace]:
     return [
-        IdentifiedFace(face.face, [candidate for candidate in row if is_match(candidate.distance, threshold)])
+        IdentifiedFace(face.face, [c for c in row if is_match(c.distance, threshold)], row, face.embedding)
         for face, row in zip(faces, found.candidates, strict=True)
     ]

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
         description="Origins whose pages may call from a browser, such as `https://a.example,https://b.example:8443`; "
         "`*` is every one. Unset, none but the service's own.",
     )
+    compreface: bool = Field(
+        False, description="Serve the REST API of CompreFace too, under `/api/v1`, for clients that were made for it."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
     shutdown_grace_seconds: int = Field(

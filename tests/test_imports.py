@@ -20,6 +20,7 @@ LAYERS = [
     {"app.service"},
     {"app.health"},
     {"app.api"},
+    {"app.compreface"},
     {"app.main", "app.client"},
     {"app.serving"},
     {"app.terminal"},

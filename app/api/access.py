@@ -30,6 +30,7 @@ class GalleryIn(StrEnum):
     BODY = "body"  # field `gallery`, which app.api.body checks
     PARAMETER = "parameter"  # path or query parameter `gallery`, the default gallery where it is left out
     ANY = "any"  # it touches several or all: no bound key may
+    KEY = "key"  # named nowhere: it is the one that the key is bound to, see gallery_of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Access:
         if self.gallery is GalleryIn.PARAMETER:
             name = request.path_params.get("gallery") or request.query_params.get("gallery", "default")
             check_gallery(request, name)
+        elif self.gallery is GalleryIn.KEY:
+            gallery_of_key(request)
         elif self.gallery is GalleryIn.ANY and key.galleries is not None:
             raise Forbidden(
                 f"the API key {key.key_id} is bound to galleries, and this needs one that is not",
@@ -97,6 +100,23 @@ def check_gallery(request: Request, gallery: str) -> None:
             gallery=gallery,
             galleries=sorted(key.galleries or ()),
         )
+
+
+def gallery_of_key(request: Request) -> str:
+    """The one gallery that the caller's key is bound to, the default gallery where it is bound to none.
+
+    Raises Forbidden where it is bound to several.
+    """
+    key: ApiKey | None = getattr(request.state, "key", None)
+    if key is None or key.galleries is None:
+        return "default"
+    if len(key.galleries) > 1:
+        raise Forbidden(
+            f"the API key {key.key_id} is bound to several galleries, and this needs one that is bound to one",
+            galleries=sorted(key.galleries),
+        )
+    (gallery,) = key.galleries
+    return gallery
 
 
 async def refuse_undeclared(request: Request) -> None:

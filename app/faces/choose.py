@@ -29,6 +29,11 @@ def _squared_distance_from_middle(face: DetectedFace, photograph: Photograph) ->
     return (x - photograph.width / 2) ** 2 + (y - photograph.height / 2) ** 2
 
 
+def certain_faces(faces: Sequence[DetectedFace], min_confidence: float) -> list[DetectedFace]:
+    """Those of which the detector is this sure, 0 to 1."""
+    return [face for face in faces if face.confidence >= min_confidence]
+
+
 def largest_faces(faces: Sequence[DetectedFace], max_faces: int) -> list[DetectedFace]:
     """Up to `max_faces` of them (0: all), the largest first."""
     largest_first = sorted(faces, key=lambda face: -face.box.area)

@@ -14,7 +14,7 @@ import numpy as np
 from app.batcher import MicroBatcher
 from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice, FaceCrop
 from app.faces.card import ModelCard
-from app.faces.choose import choose_face, largest_faces
+from app.faces.choose import certain_faces, choose_face, largest_faces
 from app.faces.crop import CropSpec, crop_face, source_scale
 from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
@@ -64,29 +64,31 @@ class FacePipeline:
         *,
         field: str | None = None,
         keep_crop: bool = False,
+        min_confidence: float = 0.0,
     ) -> EmbeddedFace:
         """The chosen face of one photograph, with its crop if that is to be kept.
 
+        Here and below, faces of which the detector is less sure than `min_confidence`, 0 to 1, are passed over.
         Raises NoFace, SeveralFaces and every error of `decode`.
         """
 
         def choose(faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
             return [choose_face(faces, choice, photograph, field=field)]
 
-        return (await self._embed(data, choose, keep_crops=keep_crop))[0]
+        return (await self._embed(data, choose, min_confidence, keep_crops=keep_crop))[0]
 
-    async def embed_all(self, data: bytes, *, max_faces: int) -> list[EmbeddedFace]:
+    async def embed_all(self, data: bytes, *, max_faces: int, min_confidence: float = 0.0) -> list[EmbeddedFace]:
         """Up to `max_faces` faces (0: all), largest first; an empty list where there is none."""
 
         def choose(faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
             return largest_faces(faces, max_faces)
 
-        return await self._embed(data, choose)
+        return await self._embed(data, choose, min_confidence)
 
-    async def detect(self, data: bytes, *, max_faces: int) -> Detection:
+    async def detect(self, data: bytes, *, max_faces: int, min_confidence: float = 0.0) -> Detection:
         """Up to `max_faces` faces (0: all), largest first, without embeddings; raises every error of `decode`."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._workers, self._detect, data, max_faces)
+        return await loop.run_in_executor(self._workers, self._detect, data, max_faces, min_confidence)
 
     @property
     def provider(self) -> str:
@@ -118,31 +120,33 @@ class FacePipeline:
         self._workers.shutdown(wait=True)
         self._batcher.close()
 
-    async def _embed(self, data: bytes, choose: "Choose", *, keep_crops: bool = False) -> list[EmbeddedFace]:
+    async def _embed(
+        self, data: bytes, choose: "Choose", min_confidence: float, *, keep_crops: bool = False
+    ) -> list[EmbeddedFace]:
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._workers, self._find, data, choose, keep_crops)
+        found = await loop.run_in_executor(self._workers, self._find, data, choose, min_confidence, keep_crops)
         started = time.perf_counter()
         embeddings = await asyncio.gather(*(self._batcher.ask(crop) for crop in found.crops))
         took_ms = found.took_ms | {"embed": _ms_since(started)}
         rows = zip(found.faces, embeddings, found.kept, strict=True)
         return [EmbeddedFace(face, embedding, found.faces_found, took_ms, kept) for face, embedding, kept in rows]
 
-    def _look(self, data: bytes) -> tuple[Photograph, list[DetectedFace], dict[str, float]]:
+    def _look(self, data: bytes, min_confidence: float) -> tuple[Photograph, list[DetectedFace], dict[str, float]]:
         """The photograph, reduced where it is large, its faces, and milliseconds by stage."""
         took_ms: dict[str, float] = {}
         with _timed(took_ms, "decode"):
             photograph = decode(data, self._limits, draft_px=self._detect_side_px)
         with _timed(took_ms, "detect"):
-            faces = self._detector.detect(photograph)
+            faces = certain_faces(self._detector.detect(photograph), min_confidence)
         return photograph, faces, took_ms
 
-    def _detect(self, data: bytes, max_faces: int) -> Detection:
-        photograph, faces, took_ms = self._look(data)
+    def _detect(self, data: bytes, max_faces: int, min_confidence: float) -> Detection:
+        photograph, faces, took_ms = self._look(data, min_confidence)
         largest = largest_faces(faces, max_faces)
         return Detection(largest, len(faces), photograph.width, photograph.height, took_ms)
 
-    def _find(self, data: bytes, choose: "Choose", keep_crops: bool = False) -> Found:
-        photograph, faces, took_ms = self._look(data)
+    def _find(self, data: bytes, choose: "Choose", min_confidence: float = 0.0, keep_crops: bool = False) -> Found:
+        photograph, faces, took_ms = self._look(data, min_confidence)
         chosen, spec = choose(faces, photograph), self.card.input.spec
         with _timed(took_ms, "crop"):
             if not keep_crops:

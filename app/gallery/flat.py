@@ -79,6 +79,14 @@ class FlatGallery:
         distance, block, row = min(own, key=itemgetter(0))
         return _candidate(block, row, distance, rank=1)
 
+    def distances_to(self, face_id: UUID, probes: Embedding) -> list[Candidate] | None:
+        """One face's distance to each probe, float32 (n, embedding_size); None where it is not here."""
+        wanted = np.frombuffer(face_id.bytes, np.uint8)
+        for block in self.blocks:
+            for row in np.flatnonzero((block.face_ids[: block.count] == wanted).all(axis=1)).tolist():
+                return [_candidate(block, row, squared_l2(probe, block.vectors[row]), rank=1) for probe in probes]
+        return None
+
     def nearest(self, probes: Embedding, count: int) -> NDArray[np.int64]:
         """Positions of the `count` nearest faces of each probe, int64 (n, count), nearest first, -1 for none."""
         heap = faiss.ResultHeap(len(probes), count)

@@ -5,12 +5,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 
 from app.domain import Candidate, Embedding, GalleryState
-from app.errors import GalleryNotFound, SubjectNotFound
+from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery.changes import Changes, FaceChange
+from app.gallery.checks import canonical_face_id
 from app.gallery.flat import FlatGallery
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,13 @@ class GalleryIndex:
             raise SubjectNotFound(
                 "no such subject has a face in this gallery", field="subject_id", subject_id=subject_id
             )
+        return found
+
+    def distances_to(self, gallery: str, face_id: str, probes: Embedding) -> list[Candidate]:
+        """One face's distance to each probe, float32 (n, embedding_size). Raises GalleryNotFound or FaceNotFound."""
+        found = _gallery(self._state, gallery).distances_to(UUID(canonical_face_id(face_id)), probes)
+        if found is None:
+            raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
         return found
 
     def apply(self, changes: Changes, *, anew: bool = False) -> None:

@@ -59,7 +59,7 @@ def delete_gallery(connection: sa.Connection, gallery: int, revision: int) -> tu
     )
     erased_faces = int(connection.execute(live).scalar_one())
     connection.execute(sa.delete(faces).where(faces.c.gallery_id == gallery))
-    _blank_answers(connection, subjects.c.gallery_id == gallery)
+    blank_answers(connection, subjects.c.gallery_id == gallery)
     delete_crops(connection, subjects.c.gallery_id == gallery)
     erased_subjects = connection.execute(sa.delete(subjects).where(subjects.c.gallery_id == gallery)).rowcount
     connection.execute(sa.update(galleries).where(galleries.c.id == gallery).values(name=None, revision=revision))
@@ -103,7 +103,7 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     own = faces.c.subject_key == key
     count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
     blank_faces(connection, own, revision)
-    _blank_answers(connection, subjects.c.id == key)
+    blank_answers(connection, subjects.c.id == key)
     delete_crops(connection, subjects.c.id == key)
     connection.execute(sa.delete(subjects).where(subjects.c.id == key))
     return count
@@ -161,13 +161,13 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
     if key is None:
         raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
     blank_faces(connection, own, revision)
-    _blank_answers(connection, subjects.c.id == key)
+    blank_answers(connection, subjects.c.id == key)
     delete_crop(connection, canonical_face_id(face_id))
     connection.execute(sa.update(subjects).where(subjects.c.id == key).values(updated_at=datetime.now(UTC)))
 
 
-def _blank_answers(connection: sa.Connection, erased: sa.ColumnElement[bool]) -> None:
-    """What enrolments were answered speaks of faces that are erased now."""
+def blank_answers(connection: sa.Connection, erased: sa.ColumnElement[bool]) -> None:
+    """Forget what enrolments of these subjects were answered: it speaks of what is not so any more."""
     of = enrolment_answers.c.subject_key.in_(sa.select(subjects.c.id).where(erased))
     blank = {"subject_key": None, "request_sha256": None, "status": None, "answer": None}
     connection.execute(sa.update(enrolment_answers).where(of).values(blank))

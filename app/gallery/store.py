@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain import (
+    CollectionFace,
     EnrolledSubject,
     ErasedGallery,
     ErasedSubject,
@@ -18,7 +19,7 @@ from app.domain import (
     SubjectChanges,
 )
 from app.errors import CropNotKept, FaceNotFound
-from app.gallery import audit, checks, crops, model_change, statements
+from app.gallery import audit, checks, collection, crops, model_change, statements
 from app.gallery.changes import Changes, read_changes, read_revision
 from app.gallery.new_faces import FaceSorter
 from app.gallery.sealing import TemplateKeys
@@ -110,6 +111,38 @@ class GalleryStore:
             write.audit("erase", gallery=gallery, subject_id=subject_id, faces=erased.faces)
         self.purge()
         return erased
+
+    def remove_subjects(self, gallery: str, limit: int = 500) -> ErasedGallery:
+        """Erase up to `limit` subjects of a gallery; it stays itself. Repeat until none is left."""
+        with self._transactions.write() as write:
+            gallery_id = statements.gallery_id(write.connection, gallery)
+            keys = collection.oldest_subjects(write.connection, gallery_id, limit)
+            if not keys:
+                return ErasedGallery(0, 0, write.undo())
+            erased = sum(statements.delete_subject(write.connection, key, write.revision) for key in keys)
+            write.audit("erase_subjects", gallery=gallery, subjects=len(keys), faces=erased)
+        self.purge()
+        return ErasedGallery(len(keys), erased, write.revision)
+
+    def rename_subject(self, gallery: str, subject_id: str, new_id: str, *, max_faces: int = 100) -> int:
+        """Give a subject another id and return the revision from which indexes know.
+
+        Where there is one of that id, the faces become its own. Raises SubjectNotFound, and BadRequest for an id that
+        a subject cannot have and for more than `max_faces` faces in all.
+        """
+        checks.check_subject_id(new_id)
+        with self._transactions.write() as write:
+            row = self._subject_row(write.connection, gallery, subject_id)
+            other = statements.find_subject(write.connection, row.gallery_id, new_id)
+            if other is not None and other.id == row.id:
+                return write.undo()
+            if other is None:
+                collection.rename_subject(write.connection, row.id, new_id, write.revision)
+            else:
+                collection.merge_subject(write.connection, row.id, other.id, write.revision, max_faces)
+            facts = {"gallery": gallery, "subject_id": subject_id, "new_subject_id": new_id}
+            write.audit("rename", merged=other is not None, **facts)
+            return write.revision
 
     def remove_face(self, gallery: str, face_id: str) -> int:
         """Erase one face and return the revision from which no index finds it. Raises FaceNotFound."""
@@ -220,6 +253,19 @@ class GalleryStore:
         if row is None:
             raise CropNotKept("no crop of this face is stored, only its embedding", field="face_id", face_id=face_id)
         return crops.opened_crop(row, self._keys)
+
+    def collection(
+        self, gallery: str, subject_id: str | None = None, *, offset: int = 0, limit: int = 100
+    ) -> tuple[list[CollectionFace], int]:
+        """Faces of a gallery, or of one subject, oldest first from `offset` on; and how many there are in all."""
+        with self._transactions.read() as connection:
+            gallery_id = statements.gallery_id(connection, gallery)
+            return collection.list_faces(connection, gallery_id, self._model_id, subject_id, offset=offset, limit=limit)
+
+    def subject_of_face(self, gallery: str, face_id: str) -> str:
+        """Whose face it is. Raises FaceNotFound."""
+        with self._transactions.read() as connection:
+            return collection.subject_of_face(connection, statements.gallery_id(connection, gallery), face_id)
 
     def changes(self, after_revision: int, limit: int = 10_000) -> Changes:
         """What changed after a revision, about `limit` faces at a time; repeat from the revision it names."""

@@ -34,6 +34,10 @@ REVIEWED: dict[str, tuple[tuple[Scope, ...], GalleryIn] | bool] = {
     "DELETE /gallery/subjects/{subject_id}": ((Scope.ENROLL,), GalleryIn.PARAMETER),
     "POST /galleries": ((Scope.ADMIN,), GalleryIn.ANY),
     "DELETE /galleries/{gallery}": ((Scope.ADMIN,), GalleryIn.PARAMETER),
+    "POST /api/v1/recognition/recognize": ((Scope.IDENTIFY,), GalleryIn.KEY),
+    "POST /api/v1/recognition/faces": ((Scope.ENROLL,), GalleryIn.KEY),
+    "DELETE /api/v1/recognition/subjects": ((Scope.ENROLL,), GalleryIn.KEY),
+    "POST /api/v1/verification/verify": ((Scope.VERIFY,), GalleryIn.NOTHING),
     "GET /health/live": True,
     "GET /health/ready": True,
 }
@@ -52,7 +56,7 @@ def api_routes(routes: list[Any]) -> Iterator[APIRoute]:
 
 
 # Settings that bring routes along.
-OPTIONAL: dict[str, Any] = {}
+OPTIONAL: dict[str, Any] = {"compreface": True}
 APP = create_app(Settings(**OPTIONAL))
 ROUTES = {
     f"{method} {route.path}": route for route in api_routes(APP.routes) for method in sorted(route.methods - {"HEAD"})
@@ -82,10 +86,10 @@ def callers(guarded: FaceService) -> Mapping[str, Caller]:
     keys: KeyStore = guarded.keyring._store
     made = {"no key": Caller(None, reason="missing"), "nonsense": Caller("nonsense", reason="invalid")}
     for scope in Scope:
-        for binding in (None, "mine", "other"):
-            galleries = None if binding is None else [binding]
+        for binding in (None, "mine", "other", "mine and other"):
+            galleries = None if binding is None else binding.split(" and ")
             _, token = keys.create("any", [scope], galleries=galleries)
-            bound = None if binding is None else frozenset([binding])
+            bound = None if galleries is None else frozenset(galleries)
             made[f"{scope} key bound to {binding}"] = Caller(str(token), scope, bound)
     wrong = str(token)[:-1] + ("A" if str(token)[-1] != "A" else "B")
     made["wrong secret"] = Caller(wrong, reason="invalid")
@@ -142,6 +146,8 @@ def expected(access: Access | bool | None, caller: Caller) -> int | None:
     if access.scopes and caller.scope not in (*access.scopes, Scope.ADMIN):
         return 403
     if caller.galleries is not None and access.gallery is GalleryIn.ANY:
+        return 403
+    if caller.galleries == {"mine", "other"} and access.gallery is GalleryIn.KEY:
         return 403
     if caller.galleries == {"other"} and access.gallery in (GalleryIn.BODY, GalleryIn.PARAMETER):
         return 403
