@@ -49,8 +49,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	touch $@
 
 # facenet-pytorch holds the weights of the detector. It pins numpy<2, Pillow<10.3 and torch<2.3, which its weights and
-# networks do not need and nothing else here can meet; hence --no-deps.
+# networks do not need and nothing else here can meet; compreface-sdk, which tests run, pins a requests-toolbelt that
+# cannot be imported beside urllib3 2. Hence --no-deps.
 $(VENV)/.train: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[cpu,dev,train]'
-	$(BIN)/python -m pip install --quiet --no-deps facenet-pytorch==2.6.0
+	$(BIN)/python -m pip install --quiet --no-deps facenet-pytorch==2.6.0 compreface-sdk==0.6.0
 	touch $@ $(VENV)/.dev $(VENV)/.serve

@@ -34,6 +34,7 @@ NUMBERS: dict[str, int] = {
     "subject_not_found": 42,
     "gallery_not_found": 10,
     "face_not_found": 44,
+    "crop_not_kept": 11,
     "duplicate_identity": 36,
     "idempotency_conflict": 36,
     "model_mismatch": 36,
@@ -56,6 +57,7 @@ _MESSAGES: dict[str, str] = {
     "several_faces": "More than one face in the source image",
     "subject_not_found": "Subject {subject_id} not found",
     "face_not_found": "Image {face_id} not found",
+    "crop_not_kept": "Image {face_id} is not stored",
 }
 
 

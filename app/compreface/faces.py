@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from app.api.access import GalleryIn, gallery_of_key, needs
@@ -10,6 +10,7 @@ from app.api.body import read_fields
 from app.api.openapi import EXAMPLE_IMAGE, body
 from app.api.paths import FaceInPath
 from app.api.routes import Service
+from app.api.subjects import WebpResponse
 from app.compreface.errors import error_responses, image_errors, missing_parameter, refusal
 from app.compreface.options import DetectionOptions, ImageFile, SubjectName
 from app.compreface.paging import Page, PageQuery, page_facts
@@ -110,6 +111,23 @@ async def delete_faces(
         return Deleted(deleted=0)
 
 
+@router.get(
+    "/{image_id}/img",
+    dependencies=_ACCESS,
+    summary="CompreFace: download an example",
+    description="The crop of the face as WebP, where the service keeps crops (`SAMEFACE_STORE_CROPS`).",
+    response_class=WebpResponse,
+    responses=error_responses("face_not_found", "crop_not_kept", "not_ready"),
+)
+async def download_face(request: Request, image_id: FaceInPath, service: Service) -> Response:
+    try:
+        crop = await service.records.crop(gallery_of_key(request), image_id)
+    except GalleryNotFound:
+        raise _no_face(image_id) from None
+    # A photograph of a person: no cache may keep it for longer than the database does.
+    return WebpResponse(crop.webp, headers={"Cache-Control": "no-store"})
+
+
 @router.delete(
     "/{image_id}",
     dependencies=_ACCESS,
@@ -167,8 +185,12 @@ async def _delete(service: FaceService, gallery: str, image_id: str) -> SavedFac
         subject = await service.records.subject_of_face(gallery, image_id)
         await service.records.erase_face(gallery, image_id)
     except GalleryNotFound:
-        raise FaceNotFound("there is no such face in this gallery", face_id=image_id) from None
+        raise _no_face(image_id) from None
     return SavedFace(image_id=image_id, subject=subject)
+
+
+def _no_face(image_id: str) -> FaceNotFound:
+    return FaceNotFound("there is no such face in this gallery", face_id=image_id)
 
 
 def _image_ids(given: bytes) -> list[str]:

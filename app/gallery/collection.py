@@ -8,7 +8,7 @@ from app.domain import CollectionFace
 from app.errors import BadRequest, FaceNotFound
 from app.gallery import statements
 from app.gallery.checks import canonical_face_id
-from app.gallery.tables import faces, subjects
+from app.gallery.tables import face_crops, faces, subjects
 
 
 def list_faces(
@@ -61,5 +61,6 @@ def merge_subject(connection: sa.Connection, key: int, into: int, revision: int,
         )
     moved = sa.update(faces).where(faces.c.subject_key == key).values(subject_key=into, revision=revision)
     connection.execute(moved)
+    connection.execute(sa.update(face_crops).where(face_crops.c.subject_key == key).values(subject_key=into))
     connection.execute(sa.update(subjects).where(subjects.c.id == into).values(updated_at=datetime.now(UTC)))
     statements.delete_subject(connection, key, revision)

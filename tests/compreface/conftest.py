@@ -70,7 +70,7 @@ def compreface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompreFaceS
     database: Path = tmp_path_factory.mktemp("compreface") / "sameface.db"
     engine = open_engine(f"sqlite:///{database}")
     migrate(engine)
-    settings = {"SAMEFACE_COMPREFACE": "true", "SAMEFACE_KEY_REFRESH_SECONDS": "0.05"}
+    settings = {"SAMEFACE_COMPREFACE": "true", "SAMEFACE_KEY_REFRESH_SECONDS": "0.05", "SAMEFACE_STORE_CROPS": "true"}
     with serving(database, SAMEFACE_IMAGE_WORKERS="2", **settings) as server:
         yield CompreFaceServer(server, KeyStore(engine))
     engine.dispose()

@@ -1,9 +1,14 @@
 """Saved examples: pages with totals, one photograph once, several erased at once."""
 
+import io
+
 import httpx
 import pytest
 from PIL import Image
 
+from app.main import create_app
+from app.service import FaceService
+from tests.api.conftest import Client
 from tests.compreface.conftest import CompreFaceServer, add, photograph
 from tests.conftest import encoded
 
@@ -56,6 +61,26 @@ def test_the_same_photograph_of_a_subject_is_one_example(http: httpx.Client, por
     assert add(http, "a", portrait) == add(http, "a", portrait)
     assert add(http, "b", portrait) != add(http, "a", portrait)
     assert len(listed(http)) == 2
+
+
+def test_an_example_can_be_downloaded(http: httpx.Client, portrait: bytes) -> None:
+    image_id = add(http, "a", portrait)
+    answer = http.get(f"{PATH}/{image_id}/img")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.format == "WEBP"
+    http.delete(f"{PATH}/{image_id}")
+    assert http.get(f"{PATH}/{image_id}/img").json() == {"message": f"Image {image_id} not found", "code": 44}
+
+
+def test_an_example_that_was_not_kept_has_no_picture(service: FaceService, portrait: bytes) -> None:
+    app = create_app(service.settings.model_copy(update={"compreface": True}))
+    app.state.service = service
+    client = Client(app)
+    saved = client.post(PATH, params={"subject": "a"}, **photograph(portrait)).json()
+    answer = client.get(f"{PATH}/{saved['image_id']}/img")
+    assert (answer.status_code, answer.json()["code"]) == (404, 11)
+    client.request("DELETE", f"{PATH}/{saved['image_id']}")
 
 
 def test_an_example_of_another_collection_does_not_exist(

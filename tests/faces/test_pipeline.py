@@ -90,3 +90,20 @@ def test_a_probe_runs_the_embedder(pipeline: FacePipeline) -> None:
     asyncio.run(pipeline.probe())
     assert pipeline.healthy
     assert pipeline.depth == 0
+
+
+def test_faces_of_which_the_detector_is_less_sure_are_passed_over(pipeline: FacePipeline, two_faces: bytes) -> None:
+    async def scenario() -> None:
+        confidences = [face.confidence for face in (await pipeline.detect(two_faces, max_faces=0)).faces]
+        between = sum(confidences) / 2
+        assert min(confidences) < between < max(confidences)
+        surer = await pipeline.detect(two_faces, max_faces=0, min_confidence=between)
+        assert [face.confidence for face in surer.faces] == [max(confidences)]
+        [embedded] = await pipeline.embed_all(two_faces, max_faces=0, min_confidence=between)
+        assert embedded.face.confidence == max(confidences)
+        only = await pipeline.embed(two_faces, FaceChoice.ONLY, min_confidence=between)
+        assert only.face.confidence == max(confidences)
+        with pytest.raises(NoFace):
+            await pipeline.embed(two_faces, min_confidence=1.0)
+
+    asyncio.run(scenario())
