@@ -79,6 +79,70 @@ class DetectedFace:
         return min(self.box.width, self.box.height)
 
 
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A measure of a face that is not what is required; angles are compared without their sign."""
+
+    reason: str
+    measure: str
+    measured: float
+    required: float
+
+    def __str__(self) -> str:
+        bound = "at least" if self.measured < self.required else "at most"
+        return f"{self.measure} is {self.measured:g}, {bound} {self.required:g} is required"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """Measures of a face. Those of the picture are of the levelled crop that is embedded, in the part that is face.
+
+    `eye_distance_px`: between the eyes, in pixels of the photograph, as `face_px` is. `yaw_degrees` to the right of the
+    photograph, `pitch_degrees` upwards, `roll_degrees` clockwise. `sharpness`: deviation of the Laplacian over that of
+    the luma. `brightness`, `contrast`: mean and standard deviation of the luma, 0 to 1. `confidence`: the detector's.
+    `outside_share`: of the crop, beyond the frame of the photograph.
+    """
+
+    face_px: float
+    eye_distance_px: float
+    yaw_degrees: float
+    pitch_degrees: float
+    roll_degrees: float
+    sharpness: float
+    brightness: float
+    contrast: float
+    confidence: float
+    outside_share: float
+    shortfalls: tuple[Shortfall, ...] = ()
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether a face may be enrolled with."""
+        return not self.shortfalls
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not, each once."""
+        return tuple(dict.fromkeys(shortfall.reason for shortfall in self.shortfalls))
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """Of the measures that fall short, what they are."""
+        return {shortfall.measure: shortfall.measured for shortfall in self.shortfalls}
+
+    @property
+    def required(self) -> dict[str, float]:
+        """Of the measures that fall short, what they must be."""
+        return {shortfall.measure: shortfall.required for shortfall in self.shortfalls}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredFace(DetectedFace):
+    """A detected face and how well it can be compared."""
+
+    quality: FaceQuality
+
+
 class FaceChoice(StrEnum):
     """Which face stands for the photograph when it shows several."""
 
@@ -118,7 +182,7 @@ class FaceCrop:
 class EmbeddedFace:
     """A face with its embedding, and how long each stage took in milliseconds; its crop where that was asked for."""
 
-    face: DetectedFace
+    face: MeasuredFace
     embedding: Embedding
     faces_found: int
     took_ms: dict[str, float] = field(default_factory=dict)
@@ -129,7 +193,7 @@ class EmbeddedFace:
 class Detection:
     """The faces of one photograph, largest first, out of `faces_found`; its upright size in pixels."""
 
-    faces: list[DetectedFace]
+    faces: list[MeasuredFace]
     faces_found: int
     width_px: int
     height_px: int
@@ -219,7 +283,7 @@ class IdentifiedFace:
     `nearest` are the subjects found, whether or not they are below it.
     """
 
-    face: DetectedFace
+    face: MeasuredFace
     candidates: list[Candidate]
     nearest: list[Candidate]
     embedding: Embedding
@@ -350,7 +414,8 @@ class Duplicate:
 class EnrolledImage:
     """What became of one photograph of an enrolment; `image` is its position in the request, from 0.
 
-    Either `face_id` is set, or `reasons` holds the codes of `app.errors` with `detail` and the facts `measured`.
+    Either `face_id` is set, or `reasons` holds the codes of `app.errors` with `detail` and the facts `measured`, or why
+    the face's quality is too low with what was `measured` and `required`.
     `existed`: the subject had this very photograph already. `own_distance` is the squared L2 distance to the subject's
     nearest other face, None where there is none; an `outlier` is farther from all of them than faces of one person
     should be.
@@ -365,6 +430,7 @@ class EnrolledImage:
     reasons: tuple[str, ...] = ()
     detail: str | None = None
     measured: dict[str, Any] = field(default_factory=dict)
+    required: dict[str, float] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -387,7 +453,7 @@ class ClusteredFace:
     """A face and the photograph that shows it; `image` is its position in the request, from 0."""
 
     image: int
-    face: DetectedFace
+    face: MeasuredFace
 
 
 @dataclass(frozen=True, slots=True)

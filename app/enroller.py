@@ -86,9 +86,13 @@ class Enroller:
     async def _face_or_rejection(self, image: bytes, choice: FaceChoice, min_confidence: float) -> enrolment.Outcome:
         try:
             keep_crop = self._settings.store_crops
-            return await self._photographs.face(image, choice, keep_crop=keep_crop, min_confidence=min_confidence)
+            face = await self._photographs.face(image, choice, keep_crop=keep_crop, min_confidence=min_confidence)
+            outcome = enrolment.gated(face)
         except BadInput as error:
-            return enrolment.Rejected(error)
+            outcome = enrolment.Rejected(error)
+        if isinstance(outcome, enrolment.Rejected):
+            self._metrics.rejected(outcome.reasons)
+        return outcome
 
     async def _nearest_known(self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace]) -> list[float]:
         """Distance of each face to the subject's nearest one in the index; empty where it has none there."""

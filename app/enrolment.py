@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.domain import (
     Candidate,
@@ -10,6 +11,7 @@ from app.domain import (
     EmbeddedFace,
     EnrolledImage,
     EnrolledSubject,
+    FaceQuality,
     NewFace,
     StoredFace,
     is_match,
@@ -23,9 +25,35 @@ class Rejected:
     """A photograph that cannot be enrolled, and why."""
 
     error: BadInput
+    quality: FaceQuality | None = None  # where that is too low
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return (self.error.code,) if self.quality is None else self.quality.reasons
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the problem document of several photographs says of this one."""
+        return {"reasons": list(self.reasons), "detail": self.error.message, **self.error.facts}
 
 
 Outcome = EmbeddedFace | Rejected
+
+
+def gated(face: EmbeddedFace) -> Outcome:
+    """The face, unless its quality is too low to be enrolled with."""
+    quality = face.face.quality
+    if quality.acceptable:
+        return face
+    shortfalls = "; ".join(str(shortfall) for shortfall in quality.shortfalls)
+    error = LowQuality(
+        f"the quality of the face is too low: {shortfalls}",
+        field="image",
+        reasons=list(quality.reasons),
+        measured=quality.measured,
+        required=quality.required,
+    )
+    return Rejected(error, quality)
 
 
 def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:
@@ -36,10 +64,11 @@ def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:
     faces = [outcome for outcome in outcomes if isinstance(outcome, EmbeddedFace)]
     if faces:
         return faces
-    errors = [outcome.error for outcome in outcomes if isinstance(outcome, Rejected)]
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    errors = [outcome.error for outcome in rejected]
     if len(errors) == 1:
         raise errors[0]
-    images = [{"image": i, "reasons": [e.code], "detail": e.message, **e.facts} for i, e in enumerate(errors)]
+    images = [{"image": image, **outcome.facts} for image, outcome in enumerate(rejected)]
     kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else LowQuality
     raise kind(f"none of the {len(errors)} images can be enrolled", field="image", images=images)
 
@@ -92,8 +121,10 @@ def _row(
     image: int, outcome: Outcome, stored: Iterator[tuple[StoredFace, float | None]], threshold: float
 ) -> EnrolledImage:
     if isinstance(outcome, Rejected):
-        error = outcome.error
-        return EnrolledImage(image, reasons=(error.code,), detail=error.message, measured=error.facts)
+        error, quality = outcome.error, outcome.quality
+        measured = error.facts if quality is None else quality.measured
+        required = {} if quality is None else quality.required
+        return EnrolledImage(image, reasons=outcome.reasons, detail=error.message, measured=measured, required=required)
     face, own = next(stored)
     outlier = own is not None and not is_match(own, threshold)
     return EnrolledImage(image, face.face_id, face.existed, own, outlier, face=outcome)

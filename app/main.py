@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
@@ -27,6 +28,7 @@ from app.settings import Settings, load_settings, variable
 
 if TYPE_CHECKING:
     from app.faces.pipeline import FacePipeline
+    from app.faces.quality import QualityRequirements
     from app.gallery.follower import GalleryFollower
     from app.gallery.index import GalleryIndex
     from app.gallery.sealing import TemplateKeys
@@ -130,6 +132,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             embedder_threads=settings.embedder_threads,
             workers=settings.image_workers,
             limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+            required=_quality_requirements(settings),
             min_face_px=settings.min_face_px,
             max_batch=settings.max_embed_batch,
             max_queue=settings.max_embed_queue,
@@ -184,6 +187,14 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
             database_threads=threads,
             decisions=DecisionRecorder(decisions),
         )
+
+
+def _quality_requirements(settings: Settings) -> "QualityRequirements":
+    from app.faces.quality import QualityRequirements
+
+    return QualityRequirements(
+        **{field.name: getattr(settings, f"quality_{field.name}") for field in fields(QualityRequirements)}
+    )
 
 
 def _template_keys(settings: Settings) -> "TemplateKeys":

@@ -31,6 +31,7 @@ class Metrics:
         self._stage_seconds = self._histogram("stage_seconds", "Time of a photograph in a stage", _SECONDS, "stage")
         self._decisions = self._counter("decisions", "Decisions on faces", "operation", "decision")
         self._images = self._counter("enrolled_images", "Photographs of enrolments, by what became of them", "outcome")
+        self._rejections = self._counter("enrolment_rejections", "Why photographs were not enrolled", "reason")
         self._distance = self._histogram("distance_squared_l2", "Nearest distance found", _SQUARED_L2, "operation")
 
     def serving(self, *, version: str, model: str, sha256: str) -> None:
@@ -76,6 +77,11 @@ class Metrics:
             outcome = "enrolled" if image.face_id is not None else image.reasons[0]
             self._images.labels(outcome).inc()
         self._took(answer.took_ms)
+
+    def rejected(self, reasons: Iterable[str]) -> None:
+        """A photograph that was not enrolled, whether or not others of its request were."""
+        for reason in reasons:
+            self._rejections.labels(reason).inc()
 
     def _took(self, took_ms: Mapping[str, float]) -> None:
         for stage, took in took_ms.items():

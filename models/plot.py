@@ -75,6 +75,32 @@ def openset(rows: list[dict[str, Any]], out: Path) -> None:
     pyplot.close(figure)
 
 
+def quality(result: dict[str, Any], out: Path) -> None:
+    """Error versus discard for every measure, then the false-reject rate around each value, limits dotted."""
+    figure, grid = pyplot.subplots(3, 4, figsize=(15, 10), layout="constrained")
+    axes = grid.ravel()
+    for axis, key, title in (
+        (axes[0], "discard_untouched", "as taken"),
+        (axes[1], "discard_spoilt", "with those made worse"),
+    ):
+        for name, measured in result["measures"].items():
+            axis.plot(result["discarded"], measured[key], label=name)
+        axis.set(xlabel="worst share discarded", ylabel=f"FRR at FAR {result['far']:g}", title=f"Photographs {title}")
+    axes[0].legend(fontsize=7)
+    for axis, (name, measured) in zip(axes[2:], result["measures"].items(), strict=True):
+        rows = measured["by_value"]
+        axis.plot([row["value"] for row in rows], [row["frr"] for row in rows], "o-", markersize=3)
+        axis.axhline(result["frr_untouched"], color="grey", linewidth=0.8)
+        for bound in ("min", "max"):
+            if f"{bound}_{name}" in result["requirements"]:
+                axis.axvline(result["requirements"][f"{bound}_{name}"], color="black", linestyle=":")
+        axis.set(xlabel=name, ylabel="FRR", ylim=(0, 1))
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    figure.savefig(out, dpi=100)
+    pyplot.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", type=Path)

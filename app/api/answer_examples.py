@@ -1,14 +1,30 @@
-"""Examples of answers for the OpenAPI document, of those that do not have theirs beside the model."""
+"""Examples of answers for the OpenAPI document, of those that do not have theirs beside the model, and their parts."""
 
 from typing import Any
 
-_FACE: dict[str, Any] = {
+QUALITY: dict[str, Any] = {
+    "acceptable": True,
+    "reasons": [],
+    "face_px": 157.0,
+    "eye_distance_px": 68.6,
+    "yaw_degrees": -4.2,
+    "pitch_degrees": 3.1,
+    "roll_degrees": 1.0,
+    "sharpness": 0.342,
+    "brightness": 0.517,
+    "contrast": 0.148,
+    "confidence": 0.9997,
+    "outside_share": 0.0,
+    "required": {},
+}
+FACE: dict[str, Any] = {
     "box": {"left": 48.0, "top": 12.0, "right": 205.0, "bottom": 219.0},
     "confidence": 0.9997,
     "landmarks": [[92.1, 84.0], [160.7, 85.2], [126.0, 127.9], [97.5, 165.3], [154.8, 166.0]],
     "face_px": 157.0,
+    "quality": QUALITY,
 }
-_MODEL = {"id": "facenet-nn2-128", "sha256": "9f2c...e1"}
+MODEL: dict[str, Any] = {"id": "facenet-nn2-128", "sha256": "9f2c...e1"}
 _FACE_ID = "6f1e7c1c-3b0e-4b43-9c55-3d7b5d2f7c11"
 _DECISION = {
     "verified": True,
@@ -24,17 +40,17 @@ _TOOK_MS = {"decode": 3.0, "detect": 9.0, "embed": 6.0, "total": 19.0}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "VerifyResponse": {
         **_DECISION,
-        "face1": {**_FACE, "faces_found": 1},
-        "face2": {**_FACE, "faces_found": 2},
-        "model": _MODEL,
+        "face1": {**FACE, "faces_found": 1},
+        "face2": {**FACE, "faces_found": 2},
+        "model": MODEL,
         "took_ms": _TOOK_MS,
     },
     "SubjectVerifyResponse": {
         **_DECISION,
-        "face": {**_FACE, "faces_found": 1},
+        "face": {**FACE, "faces_found": 1},
         "subject": {"subject_id": "emp-0042", "name": "A. Lee", "face_id": _FACE_ID},
         "gallery": "default",
-        "model": _MODEL,
+        "model": MODEL,
         "took_ms": _TOOK_MS,
     },
     "IdentifyResponse": {
@@ -44,16 +60,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "calibrated": True,
         "faces": [
             {
-                **_FACE,
+                **FACE,
                 "status": "identified",
                 "candidates": [
                     {"subject_id": "emp-0042", "name": "A. Lee", "distance": 0.41, "face_id": _FACE_ID, "rank": 1}
                 ],
             },
-            {**_FACE, "status": "unknown", "candidates": []},
+            {**FACE, "status": "unknown", "candidates": []},
         ],
         "faces_found": 2,
-        "model": _MODEL,
+        "model": MODEL,
         "took_ms": {**_TOOK_MS, "search": 0.4},
     },
     "EnrollResponse": {
@@ -63,7 +79,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "revision": 18_232,
         "faces": [
             {
-                **_FACE,
+                **FACE,
                 "faces_found": 1,
                 "face_id": _FACE_ID,
                 "image": 0,
@@ -75,9 +91,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {
                 "image": 1,
                 "status": "rejected",
-                "reasons": ["several_faces"],
-                "detail": "2 faces were found where one is wanted",
-                "measured": {"faces_found": 2},
+                "reasons": ["blurred", "extreme_pose"],
+                "detail": "the quality of the face is too low: sharpness is 0.07, at least 0.13 is required; "
+                "yaw_degrees is 58, at most 50 is required",
+                "measured": {"sharpness": 0.07, "yaw_degrees": 58.0},
+                "required": {"sharpness": 0.13, "yaw_degrees": 50.0},
             },
         ],
         "duplicates": [{"subject_id": "emp-0917", "distance": 0.37}],

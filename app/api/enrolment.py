@@ -25,13 +25,18 @@ class EnrolledImage(ProbeFace):
 
 
 class RejectedImage(BaseModel):
-    """A photograph that was turned down; `reasons` are error codes, `measured` the facts behind them."""
+    """A photograph that was turned down, and why.
+
+    `reasons` are an error code with the facts behind it in `measured`, or those of a quality that is too low with each
+    measure that falls short in `measured` and `required`.
+    """
 
     image: int
     status: str = Field("rejected", json_schema_extra={"const": "rejected"})
     reasons: list[str]
     detail: str
     measured: dict[str, Any]
+    required: dict[str, float]
 
 
 class Duplicate(BaseModel):
@@ -68,7 +73,11 @@ class EnrollResponse(BaseModel):
 def _image_row(row: domain.EnrolledImage) -> EnrolledImage | RejectedImage:
     if row.face is None or row.face_id is None:
         return RejectedImage(
-            image=row.image, reasons=list(row.reasons), detail=row.detail or "", measured=dict(row.measured)
+            image=row.image,
+            reasons=list(row.reasons),
+            detail=row.detail or "",
+            measured=dict(row.measured),
+            required=dict(row.required),
         )
     return EnrolledImage(
         **face_fields(row.face.face),

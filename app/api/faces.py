@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import domain
 from app.api.access import GalleryIn, needs
+from app.api.answer_examples import FACE, MODEL
 from app.api.body import read_fields
 from app.api.fields import ClusterFields, FacesFields
 from app.api.openapi import EXAMPLE_IMAGE, body, image_problems
@@ -17,14 +18,6 @@ from app.faces.card import ModelCard
 from app.keys.key import Scope
 
 router = APIRouter(tags=["faces"])
-
-_FACE: dict[str, Any] = {
-    "box": {"left": 48.0, "top": 12.0, "right": 205.0, "bottom": 219.0},
-    "confidence": 0.9997,
-    "landmarks": [[92.1, 84.0], [160.7, 85.2], [126.0, 127.9], [97.5, 165.3], [154.8, 166.0]],
-    "face_px": 157.0,
-}
-_MODEL: dict[str, Any] = {"id": "facenet-nn2-128", "sha256": "9f2c...e1"}
 
 
 class ImageSize(BaseModel):
@@ -40,7 +33,7 @@ class DetectResponse(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"faces": [_FACE], "faces_found": 1, "image": {"width": 640, "height": 480}, "took_ms": {"total": 12.1}}
+                {"faces": [FACE], "faces_found": 1, "image": {"width": 640, "height": 480}, "took_ms": {"total": 12.1}}
             ]
         }
     )
@@ -77,9 +70,9 @@ class EmbedResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "faces": [{**_FACE, "embedding": [0.0712, -0.0318, 0.1145]}],
+                    "faces": [{**FACE, "embedding": [0.0712, -0.0318, 0.1145]}],
                     "faces_found": 1,
-                    "model": _MODEL,
+                    "model": MODEL,
                     "took_ms": {"total": 19.0},
                 }
             ]
@@ -147,7 +140,7 @@ class ClusterResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "groups": [{"group": 0, "faces": [{**_FACE, "image": 0}, {**_FACE, "image": 2}]}],
+                    "groups": [{"group": 0, "faces": [{**FACE, "image": 0}, {**FACE, "image": 2}]}],
                     "images": [
                         {"image": 0, "status": "read", "faces": 1, "reasons": [], "detail": None, "measured": {}},
                         {"image": 1, "status": "read", "faces": 0, "reasons": [], "detail": None, "measured": {}},
@@ -156,7 +149,7 @@ class ClusterResponse(BaseModel):
                     "threshold": 1.1,
                     "far": 0.001,
                     "method": "agglomerative",
-                    "model": _MODEL,
+                    "model": MODEL,
                     "took_ms": {"total": 61.4},
                 }
             ]

@@ -50,7 +50,18 @@ _EXAMPLES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "low_quality": (
         "none of the 2 images can be enrolled",
         "image",
-        {"images": [{"image": 0, "reasons": ["no_face"]}, {"image": 1, "reasons": ["several_faces"]}]},
+        {
+            "images": [
+                {"image": 0, "reasons": ["no_face"], "detail": "no face was found in the image", "faces_found": 0},
+                {
+                    "image": 1,
+                    "reasons": ["blurred"],
+                    "detail": "the quality of the face is too low: sharpness is 0.07, at least 0.13 is required",
+                    "measured": {"sharpness": 0.07},
+                    "required": {"sharpness": 0.13},
+                },
+            ]
+        },
     ),
     "far_not_supported": (
         "FAR 1e-09 is outside what the calibration supports: 1e-06 to 0.1",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.batcher import MicroBatcher
-from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice, FaceCrop
+from app.domain import DetectedFace, Detection, EmbeddedFace, Embedding, FaceChoice, FaceCrop, MeasuredFace
 from app.faces.card import ModelCard
 from app.faces.choose import certain_faces, choose_face, largest_faces
 from app.faces.crop import CropSpec, crop_face, source_scale
@@ -20,6 +20,7 @@ from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
 from app.faces.embed import FaceEmbedder
 from app.faces.kept_crop import encode, kept_spec, middle
+from app.faces.quality import QualityRequirements, measured_face
 from app.faces.runtime import Device
 
 
@@ -27,10 +28,12 @@ from app.faces.runtime import Device
 class Found:
     """What the worker threads make of one photograph."""
 
-    faces: list[DetectedFace]
+    faces: list[MeasuredFace]
     crops: list[Pixels]
     kept: list[FaceCrop] | list[None]
     faces_found: int
+    width_px: int
+    height_px: int
     took_ms: dict[str, float] = field(default_factory=dict)
 
 
@@ -43,6 +46,7 @@ class FacePipeline:
         embedder: FaceEmbedder,
         *,
         limits: ImageLimits,
+        required: QualityRequirements,
         detect_side_px: int,
         workers: int,
         max_batch: int,
@@ -51,7 +55,7 @@ class FacePipeline:
         """`detect_side_px`: photographs are reduced for detection while their longer side stays above this."""
         self.card: ModelCard = embedder.card
         self._detector, self._embedder = detector, embedder
-        self._limits, self._detect_side_px = limits, detect_side_px
+        self._limits, self._required, self._detect_side_px = limits, required, detect_side_px
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="faces")
         self._batcher: MicroBatcher[Pixels, Embedding] = MicroBatcher(
             self._embed_batch, name="embed", max_batch=max_batch, max_queue=max_queue
@@ -87,8 +91,13 @@ class FacePipeline:
 
     async def detect(self, data: bytes, *, max_faces: int, min_confidence: float = 0.0) -> Detection:
         """Up to `max_faces` faces (0: all), largest first, without embeddings; raises every error of `decode`."""
+
+        def choose(faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
+            return largest_faces(faces, max_faces)
+
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._workers, self._detect, data, max_faces, min_confidence)
+        found = await loop.run_in_executor(self._workers, self._find, data, choose, min_confidence)
+        return Detection(found.faces, found.faces_found, found.width_px, found.height_px, found.took_ms)
 
     @property
     def provider(self) -> str:
@@ -140,28 +149,35 @@ class FacePipeline:
             faces = certain_faces(self._detector.detect(photograph), min_confidence)
         return photograph, faces, took_ms
 
-    def _detect(self, data: bytes, max_faces: int, min_confidence: float) -> Detection:
-        photograph, faces, took_ms = self._look(data, min_confidence)
-        largest = largest_faces(faces, max_faces)
-        return Detection(largest, len(faces), photograph.width, photograph.height, took_ms)
-
     def _find(self, data: bytes, choose: "Choose", min_confidence: float = 0.0, keep_crops: bool = False) -> Found:
         photograph, faces, took_ms = self._look(data, min_confidence)
         chosen, spec = choose(faces, photograph), self.card.input.spec
+        kept: list[FaceCrop] | list[None] = [None] * len(chosen)
         with _timed(took_ms, "crop"):
-            if not keep_crops:
+            if keep_crops:
+                # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
+                wide = self._crop(data, photograph, chosen, kept_spec(spec))
+                kept = [encode(crop, kept_spec(spec)) for crop in wide]
+                crops = [middle(crop, spec) for crop in wide]
+            else:
                 crops = self._crop(data, photograph, chosen, spec)
-                return Found(chosen, crops, [None] * len(crops), len(faces), took_ms)
-            # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
-            wide = self._crop(data, photograph, chosen, kept_spec(spec))
-            kept = [encode(crop, kept_spec(spec)) for crop in wide]
-        return Found(chosen, [middle(crop, spec) for crop in wide], kept, len(faces), took_ms)
+        with _timed(took_ms, "quality"):
+            measured = self._measure(photograph, chosen, crops)
+        return Found(measured, crops, kept, len(faces), photograph.width, photograph.height, took_ms)
 
     def _crop(self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], spec: CropSpec) -> list[Pixels]:
         """Crop from the reduced photograph where it has pixels enough, else from all of them."""
         wants_more = photograph.scale < 1 and any(source_scale(f, spec) * photograph.scale < 1 for f in faces)
         best = decode(data, self._limits) if wants_more else photograph
         return [crop_face(best, face, spec) for face in faces]
+
+    def _measure(
+        self, photograph: Photograph, faces: Sequence[DetectedFace], crops: Sequence[Pixels]
+    ) -> list[MeasuredFace]:
+        spec, size_px = self.card.input.spec, (photograph.width, photograph.height)
+        return [
+            measured_face(face, crop, spec, size_px, self._required) for face, crop in zip(faces, crops, strict=True)
+        ]
 
     def _embed_batch(self, crops: list[Pixels]) -> Embedding:
         return self._embedder.embed(np.stack(crops))
@@ -179,6 +195,7 @@ def open_pipeline(
     embedder_threads: int = 1,
     workers: int = 2,
     limits: ImageLimits | None = None,
+    required: QualityRequirements | None = None,
     min_face_px: float = 40.0,
     detect_side_px: int = 960,
     max_batch: int = 16,
@@ -191,6 +208,7 @@ def open_pipeline(
         FaceDetector(weights, options, device=device, threads=detector_threads),
         FaceEmbedder(weights / model, device=device, threads=embedder_threads),
         limits=limits or ImageLimits(),
+        required=required or QualityRequirements(),
         detect_side_px=detect_side_px,
         **settings,
     )

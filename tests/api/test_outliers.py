@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from app import enrolment
-from app.domain import Box, DetectedFace, EmbeddedFace
+from app.domain import Box, EmbeddedFace, FaceQuality, MeasuredFace
 from app.service import FaceService
 from tests.api.conftest import Client
 
 
 def face(*embedding: float) -> EmbeddedFace:
-    detected = DetectedFace(Box(0, 0, 9, 9), 1.0, np.zeros((5, 2), np.float32))
-    return EmbeddedFace(detected, np.array(embedding, np.float32), faces_found=1)
+    quality = FaceQuality(9, 4, 0, 0, 0, 0.3, 0.5, 0.1, 1.0, 0.0)
+    measured = MeasuredFace(Box(0, 0, 9, 9), 1.0, np.zeros((5, 2), np.float32), quality)
+    return EmbeddedFace(measured, np.array(embedding, np.float32), faces_found=1)
 
 
 def enroll(client: Client, gallery: str, *images: bytes) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ import pytest
 from app.service import FaceService
 from tests.api.conftest import Client, client_with
 
-FACE_MEMBERS = {"box", "confidence", "landmarks", "face_px"}
+FACE_MEMBERS = {"box", "confidence", "landmarks", "face_px", "quality"}
 OWN = {"own_distance", "outlier"}
 
 

@@ -13,6 +13,7 @@ from app.faces.decode import ImageLimits
 from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder
 from app.faces.pipeline import FacePipeline
+from app.faces.quality import QualityRequirements
 from tests.conftest import encoded
 from tests.faces.conftest import card, write_embedder
 
@@ -21,7 +22,14 @@ from tests.faces.conftest import card, write_embedder
 def pipeline(detector: FaceDetector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FacePipeline]:
     embedder = FaceEmbedder(write_embedder(tmp_path_factory.mktemp("model") / "tiny.onnx", card()))
     opened = FacePipeline(
-        detector, embedder, limits=ImageLimits(), detect_side_px=960, workers=2, max_batch=8, max_queue=64
+        detector,
+        embedder,
+        limits=ImageLimits(),
+        required=QualityRequirements(),
+        detect_side_px=960,
+        workers=2,
+        max_batch=8,
+        max_queue=64,
     )
     yield opened
     opened.close()
@@ -31,7 +39,7 @@ def test_one_face_comes_with_its_embedding_and_the_time_of_each_stage(pipeline: 
     found = asyncio.run(pipeline.embed(portrait))
     assert found.embedding.shape == (8,)
     assert found.faces_found == 1
-    assert set(found.took_ms) == {"decode", "detect", "crop", "embed"}
+    assert set(found.took_ms) == {"decode", "detect", "crop", "quality", "embed"}
     assert min(found.took_ms.values()) > 0
 
 

@@ -1,0 +1,260 @@
+"""What each measure of a face's quality is worth: error-versus-discard curves on real photographs, and by value.
+
+    python -m models.quality manifest.tsv --model models/weights/facenet-nn2-128.onnx --people 300 \
+        --out quality.json --plot quality.png
+
+Photographs of the manifest are taken as they are and made worse in seven ways (`models.degrade`), then detected,
+cropped, measured and embedded as the service does. Each is compared with the untouched photographs of its person, and
+of other people. The threshold is that of FAR 1e-3 among the untouched.
+
+- *error versus discard* (ISO/IEC 29794-1): the false-reject rate of what is left when the worst share by a measure
+  is discarded. A measure that knows nothing leaves the rate where it was.
+- *by value*: false-reject and false-accept rate of the faces around each value, from which requirements are chosen.
+"""
+
+import argparse
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from app.domain import FaceChoice, FaceQuality
+from app.errors import SamefaceError
+from app.faces.choose import choose_face
+from app.faces.crop import crop_face
+from app.faces.decode import ImageLimits, decode
+from app.faces.detect import DetectorOptions, FaceDetector
+from app.faces.embed import FaceEmbedder
+from app.faces.quality import QualityRequirements, measure, shortfalls
+from models.degrade import DEGRADATIONS
+from models.manifest import Photo, read
+from models.metrics import threshold_at_far
+
+FAR = 1e-3
+DISCARDED = np.linspace(0, 0.5, 51)
+WEIGHTS = Path(__file__).parent / "weights"
+
+# Each measure with the degradations that spoil it, and which values of it are worse: low ones, high ones, or those
+# far from nought.
+MEASURES: dict[str, tuple[tuple[str, ...], str]] = {
+    "face_px": (("reduced",), "low"),
+    "eye_distance_px": (("reduced",), "low"),
+    "yaw_degrees": ((), "far"),
+    "pitch_degrees": ((), "far"),
+    "roll_degrees": (("tilted",), "far"),
+    "sharpness": (("blurred", "reduced"), "low"),
+    "brightness": (("darkened", "brightened"), "both"),
+    "contrast": (("flattened", "darkened", "brightened"), "low"),
+    "confidence": (tuple(name for name in DEGRADATIONS if name != "as taken"), "low"),
+    "outside_share": (("cut off",), "high"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """n faces: `kind` names the degradation, `person` and `photo` are numbers, `embedding` float32 (n, d)."""
+
+    kind: NDArray[np.str_]
+    person: NDArray[np.int64]
+    photo: NDArray[np.int64]
+    embedding: NDArray[np.float32]
+    measures: dict[str, NDArray[np.float64]]
+    acquired: dict[str, float]
+
+    @property
+    def untouched(self) -> NDArray[np.bool_]:
+        return self.kind == "as taken"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rates:
+    """Of each sample against the untouched photographs: shares falsely rejected (nan: none) and accepted."""
+
+    false_rejects: NDArray[np.float64]
+    false_accepts: NDArray[np.float64]
+    threshold: float
+
+
+def choose_people(photos: Sequence[Photo], people: int, seed: int) -> list[Photo]:
+    """All photographs of so many random people who have two at least."""
+    counts: dict[str, int] = {}
+    for photo in photos:
+        counts[photo.identity] = counts.get(photo.identity, 0) + 1
+    able = sorted(identity for identity, count in counts.items() if identity and count > 1)
+    drawn = np.random.default_rng(seed).permutation(len(able))[:people]
+    chosen = {able[i] for i in drawn}
+    return [photo for photo in photos if photo.identity in chosen]
+
+
+def versions(path: Path, seed: int) -> Iterator[tuple[str, bytes]]:
+    """The photograph as it is and once for each degradation, as files."""
+    rng = np.random.default_rng(seed)
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    for kind, degrade in DEGRADATIONS.items():
+        buffer = io.BytesIO()
+        degrade(image, rng).save(buffer, "JPEG", quality=95)
+        yield kind, path.read_bytes() if kind == "as taken" else buffer.getvalue()
+
+
+def look(data: bytes, detector: FaceDetector, embedder: FaceEmbedder) -> tuple[FaceQuality, NDArray[np.float32]]:
+    """Measures and embedding of the central face; raises SamefaceError where there is none."""
+    photograph = decode(data, ImageLimits())
+    face = choose_face(detector.detect(photograph), FaceChoice.CENTRAL, photograph)
+    spec = embedder.card.input.spec
+    crop = crop_face(photograph, face, spec)
+    return measure(face, crop, spec, (photograph.width, photograph.height)), embedder.embed(crop[None])[0]
+
+
+def gather(photos: Sequence[Photo], detector: FaceDetector, embedder: FaceEmbedder) -> Samples:
+    """Every version of every photograph; where no face is found, it is only counted."""
+    rows: list[tuple[str, int, int, FaceQuality, NDArray[np.float32]]] = []
+    numbers = {identity: number for number, identity in enumerate(sorted({photo.identity for photo in photos}))}
+    for number, photo in enumerate(tqdm(photos, unit="photo")):
+        for kind, data in versions(photo.path, seed=number):
+            try:
+                rows.append((kind, numbers[photo.identity], number, *look(data, detector, embedder)))
+            except SamefaceError:
+                continue
+    kinds, people, taken, qualities, embeddings = zip(*rows, strict=True)
+    return Samples(
+        np.array(kinds),
+        np.array(people),
+        np.array(taken),
+        np.stack(embeddings),
+        {name: np.array([getattr(quality, name) for quality in qualities], np.float64) for name in MEASURES},
+        {kind: kinds.count(kind) / len(photos) for kind in DEGRADATIONS},
+    )
+
+
+def compare(samples: Samples, far: float = FAR) -> Rates:
+    """Each sample against the untouched photographs, its own photograph left out."""
+    base = samples.untouched
+    squared_l2 = np.clip(2.0 - 2.0 * (samples.embedding @ samples.embedding[base].T), 0.0, 4.0)
+    same = samples.person[:, None] == samples.person[base][None]
+    genuine = same & (samples.photo[:, None] != samples.photo[base][None])
+    threshold = threshold_at_far(squared_l2[base][~same[base]], far)
+    accepted = squared_l2 < threshold
+    with np.errstate(invalid="ignore"):
+        rejects = (genuine & ~accepted).sum(1) / genuine.sum(1)
+    return Rates(rejects, (~same & accepted).sum(1) / (~same).sum(1), threshold)
+
+
+def badness(values: NDArray[np.float64], worse: str) -> NDArray[np.float64]:
+    """Higher is worse."""
+    match worse:
+        case "low":
+            return -values
+        case "far":
+            return np.abs(values)
+        case "both":  # ranks from the middle of what is ordinary
+            return np.abs(values - np.median(values))
+        case _:
+            return values
+
+
+def error_versus_discard(bad: NDArray[np.float64], rejects: NDArray[np.float64]) -> list[float]:
+    """The false-reject rate when the worst of `DISCARDED` are left out."""
+    kept_first = _ascending(bad)
+    running = np.cumsum(rejects[kept_first]) / np.arange(1, len(bad) + 1)
+    return [round(float(running[max(int(len(bad) * (1 - share)), 1) - 1]), 4) for share in DISCARDED]
+
+
+def by_value(values: NDArray[np.float64], samples: NDArray[np.bool_], rates: Rates, bins: int) -> list[dict[str, Any]]:
+    """Mean value and rates of about equally many faces each, from the lowest value to the highest."""
+    chosen = np.flatnonzero(samples)
+    order = chosen[_ascending(values[chosen])]
+    # Equal values stay together, so there may be fewer.
+    edges = np.unique(np.searchsorted(values[order], values[order][:: max(len(order) // bins, 1)]))[1:]
+    return [
+        {
+            "value": round(float(np.median(values[part])), 4),
+            "from": round(float(values[part].min()), 4),
+            "to": round(float(values[part].max()), 4),
+            "frr": round(float(rates.false_rejects[part].mean()), 4),
+            "far": round(float(rates.false_accepts[part].mean()), 6),
+            "faces": len(part),
+        }
+        for part in np.split(order, edges)
+    ]
+
+
+def _ascending(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Positions by value; those of equal values in random order, so that neighbours do not share a person."""
+    shuffled = np.random.default_rng(0).permutation(len(values))
+    return shuffled[np.argsort(values[shuffled], kind="stable")]
+
+
+def report(samples: Samples, bins: int) -> dict[str, Any]:
+    """Everything measured, for a file and for the plot."""
+    rates = compare(samples)
+    base = samples.untouched
+    result: dict[str, Any] = {
+        "people": len(np.unique(samples.person)),
+        "photographs": len(np.unique(samples.photo)),
+        "threshold": round(rates.threshold, 4),
+        "far": FAR,
+        "frr_untouched": round(float(rates.false_rejects[base].mean()), 4),
+        "face_found": {kind: round(share, 4) for kind, share in samples.acquired.items()},
+        "discarded": DISCARDED.round(3).tolist(),
+        "measures": {},
+    }
+    for name, (kinds, worse) in MEASURES.items():
+        values = samples.measures[name]
+        spoilt = base | np.isin(samples.kind, kinds)
+        result["measures"][name] = {
+            "discard_untouched": error_versus_discard(badness(values[base], worse), rates.false_rejects[base]),
+            "discard_spoilt": error_versus_discard(badness(values[spoilt], worse), rates.false_rejects[spoilt]),
+            "by_value": by_value(np.abs(values) if worse == "far" else values, spoilt, rates, bins),
+        }
+    return result
+
+
+def rejected(samples: Samples, requirements: QualityRequirements) -> dict[str, float]:
+    """Share of the untouched photographs that fall short, for each reason and in all."""
+    names = [field.name for field in fields(FaceQuality) if field.name in samples.measures]
+    reasons: dict[str, int] = {}
+    turned_down = 0
+    for i in np.flatnonzero(samples.untouched):
+        quality = FaceQuality(**{name: float(samples.measures[name][i]) for name in names})
+        found = shortfalls(quality, requirements)
+        turned_down += bool(found)
+        for shortfall in found:
+            reasons[shortfall.reason] = reasons.get(shortfall.reason, 0) + 1
+    count = int(samples.untouched.sum())
+    return {"any": round(turned_down / count, 5)} | {k: round(v / count, 5) for k, v in sorted(reasons.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--bins", type=int, default=25)
+    parser.add_argument("--out", type=Path, required=True, help="the report as JSON")
+    parser.add_argument("--plot", type=Path, help="the curves as a picture")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    detector = FaceDetector(WEIGHTS, DetectorOptions(min_face_px=12.0), threads=options.threads)
+    embedder = FaceEmbedder(options.model, threads=options.threads)
+    samples = gather(choose_people(read(options.manifest), options.people, seed=0), detector, embedder)
+    result = {"model": embedder.card.id, **report(samples, options.bins)}
+    result["requirements"] = asdict(QualityRequirements())
+    result["rejected_untouched"] = rejected(samples, QualityRequirements())
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps({key: value for key, value in result.items() if key != "measures"}, indent=1))
+    if options.plot:
+        from models.plot import quality
+
+        quality(result, options.plot)
+
+
+if __name__ == "__main__":
+    main()
