@@ -23,6 +23,27 @@ class Box(_Result):
     bottom: float
 
 
+class Quality(_Result):
+    """How well a face can be compared; `required` holds what enrolment demands of each measure that falls short.
+
+    `face_px` and `eye_distance_px` are in pixels of the photograph; brightness, contrast and shares are 0 to 1.
+    """
+
+    acceptable: bool
+    reasons: list[str]
+    face_px: float
+    eye_distance_px: float
+    yaw_degrees: float
+    pitch_degrees: float
+    roll_degrees: float
+    sharpness: float
+    brightness: float
+    contrast: float
+    confidence: float
+    outside_share: float
+    required: dict[str, float]
+
+
 class Face(_Result):
     """A detected face. `confidence` is the detector's, not a match score; `face_px` the shorter side of the box.
 
@@ -33,6 +54,7 @@ class Face(_Result):
     confidence: float
     landmarks: list[tuple[float, float]]
     face_px: float
+    quality: Quality
 
 
 class ProbeFace(Face):
@@ -149,10 +171,12 @@ class EnrolledImage(_Result):
     confidence: float | None = None
     landmarks: list[tuple[float, float]] | None = None
     face_px: float | None = None
+    quality: Quality | None = None
     faces_found: int | None = None
     reasons: list[str] = []
     detail: str | None = None
     measured: dict[str, Any] = {}
+    required: dict[str, float] = {}
 
 
 class Duplicate(_Result):

@@ -128,7 +128,7 @@ class TestIdentifyAndEnroll:
         assert response.status_code == 201
         rows = response.json()["faces"]
         assert [row["status"] for row in rows] == ["enrolled", "rejected", "enrolled"]
-        assert rows[1].keys() == {"image", "status", "reasons", "detail", "measured"}
+        assert rows[1].keys() == {"image", "status", "reasons", "detail", "measured", "required"}
         assert rows[1]["reasons"] == ["several_faces"]
         assert rows[1]["measured"] == {"faces_found": 2}
 
