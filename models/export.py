@@ -34,7 +34,7 @@ def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a checkpoint, ready for inference, and the options it was trained with."""
     state = torch.load(checkpoint, weights_only=True)
     options = state["options"]
-    network = build(options["network"], options["embedding_size"])
+    network = build(options["network"], options["embedding_size"], options["side"])
     network.load_state_dict(state["network"])
     crop = CropSpec().widened((options["side"] - CropSpec().crop_px) // 2)  # of runs that did not record it
     return network.eval(), options | {"step": state["step"], "template": state.get("template", crop.template)}

@@ -68,6 +68,11 @@ def parse(description: str, words: list[str] | None = None) -> Options:
         _add(augmentation, knob_)
     chosen = vars(parser.parse_args(words))
     picked = Augmentation(**{knob_.name: chosen.pop(knob_.name) for knob_ in fields(Augmentation)})
+    row = NETWORKS[chosen["network"]]
+    if chosen["side"] < row.smallest_px:
+        parser.error(f"--side {chosen['side']}: {chosen['network']} needs at least {row.smallest_px}")
+    if row.one_size and chosen["growing"]:
+        parser.error(f"--growing: {chosen['network']} takes pictures of one size only")
     return Options(augmentation=picked, **chosen)
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
 
     # network and optimiser
-    network = build(options.network, options.embedding_size).to(device, memory_format=torch.channels_last)
+    network = build(options.network, options.embedding_size, options.side).to(device, memory_format=torch.channels_last)
     if options.start_from:
         fresh = start_from(options.start_from, network)
         print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")

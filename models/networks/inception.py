@@ -1,21 +1,27 @@
-"""NN2, the paper's Inception network (table 2), with batch norm in place of local response normalisation.
+"""The paper's Inception networks: NN2 (table 2) and its smaller kin, with batch norm for local response normalisation.
+
+NN3 and NN4 are NN2 on smaller pictures. NNS1 and NNS2 are reconstructions: the paper gives only their input sizes and
+budgets ("26 M parameters, 220 M FLOPS", "4.3 M, 20 M"). So many parameters for so little arithmetic cannot be
+convolutions, so here a thinner NN2 ends in one fully connected layer, as NN1 does.
 
 The 1x1 branch and the two reductions of a module read the same input, so they are computed as one convolution;
 parameters and arithmetic are those of the table.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from models.networks.blocks import ConvNorm, Embedding, L2Pool
+from models.networks.blocks import ConvNorm, Embedding, FlatEmbedding, L2Pool, halved
+from models.networks.count import Size
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of table 2: output channels of each branch; `pool` is the kind and its projection (0: none)."""
+    """One row of table 2: output channels of each branch (0: no such branch); `pool` is the kind and its projection."""
 
     one: int
     reduce3: int
@@ -43,6 +49,25 @@ TABLE_2: dict[str, Row] = {
     "5a": Row(384, 192, 384, 48, 128, "l2", 128),
     "5b": Row(384, 192, 384, 48, 128, "max", 128),
 }
+STEM = (64, 64, 192)
+
+
+def without_fives(table: Mapping[str, Row], *modules: str) -> dict[str, Row]:
+    """The table without the 5x5 branch of some modules."""
+    return {name: replace(row, reduce5=0, five=0) if name in modules else row for name, row in table.items()}
+
+
+def thinner(table: Mapping[str, Row], share: float) -> dict[str, Row]:
+    """The table with a share of each branch's channels, in eights."""
+    return {
+        name: Row(*(_eights(c * share) for c in (row.one, row.reduce3, row.three, row.reduce5, row.five)),
+                  row.pool, _eights(row.projection * share), row.stride)
+        for name, row in table.items()
+    }  # fmt: skip
+
+
+def _eights(channels: float) -> int:
+    return max(8 * round(channels / 8), 8) if channels else 0
 
 
 class Inception(nn.Module):
@@ -53,39 +78,78 @@ class Inception(nn.Module):
         self.split = [row.one, row.reduce3, row.reduce5]
         self.reduce = ConvNorm(inputs, sum(self.split))
         self.three = ConvNorm(row.reduce3, row.three, 3, row.stride)
-        self.five = ConvNorm(row.reduce5, row.five, 5, row.stride)
+        self.five = ConvNorm(row.reduce5, row.five, 5, row.stride) if row.five else None
         self.pool = L2Pool() if row.pool == "l2" else nn.MaxPool2d(3, row.stride, padding=1)
         self.projection = ConvNorm(inputs, row.projection) if row.projection else nn.Identity()
         self.outputs = row.outputs if row.projection else row.outputs + inputs
 
     def forward(self, x: Tensor) -> Tensor:
         one, three, five = self.reduce(x).split(self.split, dim=1)
-        pooled = self.projection(self.pool(x))
-        branches = [self.three(three), self.five(five), pooled]
-        return torch.cat([one, *branches] if one.shape[1] else branches, dim=1)
+        branches = [one] if one.shape[1] else []
+        branches.append(self.three(three))
+        if self.five is not None:
+            branches.append(self.five(five))
+        return torch.cat([*branches, self.projection(self.pool(x))], dim=1)
 
 
-class NN2(nn.Module):
-    """float32 (n, 3, side, side) to unit vectors (n, embedding_size); any side from 64 up, the paper's is 224."""
+class InceptionNetwork(nn.Module):
+    """float32 (n, 3, side, side) to unit vectors (n, embedding_size); any side from 64 up, the paper's NN2 has 224.
 
-    def __init__(self, embedding_size: int = 128) -> None:
+    With `hidden`, the last map is not averaged but read by a fully connected layer of so many units, which fits
+    pictures of `size` only.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        size: Size,
+        table: Mapping[str, Row] = TABLE_2,
+        stem: tuple[int, int, int] = STEM,
+        hidden: int = 0,
+    ) -> None:
         super().__init__()
+        first, second, channels = stem
         self.stem = nn.Sequential(
-            ConvNorm(3, 64, 7, stride=2),
+            ConvNorm(3, first, 7, stride=2),
             nn.MaxPool2d(3, 2, padding=1),
-            ConvNorm(64, 64),
-            ConvNorm(64, 192, 3),
+            ConvNorm(first, second),
+            ConvNorm(second, channels, 3),
             nn.MaxPool2d(3, 2, padding=1),
         )
         modules: list[nn.Module] = []
-        channels = 192
-        for row in TABLE_2.values():
+        for row in table.values():
             module = Inception(channels, row)
             modules.append(module)
             channels = module.outputs
         self.modules_3_to_5 = nn.Sequential(*modules)
-        self.embedding = Embedding(channels, embedding_size)
+        self.embedding: nn.Module = Embedding(channels, embedding_size)
+        if hidden:
+            height, width = halved(size, 5)
+            self.embedding = FlatEmbedding(channels * height * width, hidden, embedding_size)
 
     def forward(self, x: Tensor) -> Tensor:
         embedding: Tensor = self.embedding(self.modules_3_to_5(self.stem(x)))
         return embedding
+
+
+def nn2(embedding_size: int, size: Size) -> nn.Module:
+    """Table 2. On 160 px it is NN3."""
+    return InceptionNetwork(embedding_size, size)
+
+
+def nn4(embedding_size: int, size: Size) -> nn.Module:
+    """NN2 for 96 px "without 5x5 convolutions in the higher layers, since the receptive field is already too small".
+
+    The paper does not say which layers; without those of 4e, 5a and 5b the count is its 285 M.
+    """
+    return InceptionNetwork(embedding_size, size, without_fives(TABLE_2, "4e", "5a", "5b"))
+
+
+def nns1(embedding_size: int, size: Size) -> nn.Module:
+    """Reconstruction of the "mini Inception": 0.42 of NN2's channels, 1,570 fully connected units."""
+    return InceptionNetwork(embedding_size, size, thinner(TABLE_2, 0.42), (24, 32, 88), hidden=1570)
+
+
+def nns2(embedding_size: int, size: Size) -> nn.Module:
+    """Reconstruction of the "tiny Inception": 0.15 of NN2's channels, 1,375 fully connected units."""
+    return InceptionNetwork(embedding_size, size, thinner(TABLE_2, 0.15), (8, 8, 32), hidden=1375)
