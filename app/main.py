@@ -150,7 +150,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         store = GalleryStore(engine, pipeline.card.id, _template_keys(settings))
         store.check_keys()
         store.check_model(start_without_faces=settings.start_without_faces)
-        index = GalleryIndex(pipeline.card.embedding_size)
+        index = GalleryIndex(pipeline.card.embedding_size, compress_above_faces=settings.compress_above_faces)
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
         follower.start()
         opened.callback(follower.stop)

@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         600.0, gt=0, description="How long the first load of the index may take at start before the service gives up."
     )
 
+    compress_above_faces: int = Field(
+        2_000_000,
+        ge=0,
+        description="Galleries with more faces are searched in compressed form first, and the nearest of them compared "
+        "exactly; in smaller ones all are compared exactly.",
+    )
+
     # Keeping and forgetting
     store_crops: bool = Field(
         False,

@@ -22,7 +22,8 @@ _TEXT = np.dtypes.StringDType(na_object=None)  # short strings in place, no Pyth
 class FaceBlock:
     """Up to BLOCK_ROWS faces. The first `count` rows of each array never change; later rows are room for more.
 
-    `vectors` is float32 (capacity, embedding_size), `face_ids` uint8 (capacity, 16), the others have one axis.
+    `vectors` is float32 (capacity, embedding_size), `face_ids` uint8 (capacity, 16), the others have one axis but for
+    `codes`, uint8 (capacity, code_size), which app.gallery.compressed makes; without it, code_size is 0.
     """
 
     count: int
@@ -32,6 +33,7 @@ class FaceBlock:
     face_ids: NDArray[np.uint8]
     subject_ids: NDArray[Any]
     names: NDArray[Any]
+    codes: NDArray[np.uint8]
 
     @classmethod
     def from_changes(cls, changes: Sequence[FaceChange]) -> "FaceBlock":
@@ -46,6 +48,7 @@ class FaceBlock:
             np.frombuffer(bytes.fromhex("".join(face_ids).replace("-", "")), np.uint8).reshape(count, 16),
             np.array(subject_ids, _TEXT),
             np.array(names, _TEXT),
+            np.empty((count, 0), np.uint8),
         )
 
     def rows(self, which: slice | NDArray[Any]) -> "FaceBlock":
@@ -73,7 +76,7 @@ class FaceBlock:
         return FaceBlock(self.count, *arrays)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
-        return self.ids, self.subject_keys, self.vectors, self.face_ids, self.subject_ids, self.names
+        return self.ids, self.subject_keys, self.vectors, self.face_ids, self.subject_ids, self.names, self.codes
 
 
 def without(blocks: Sequence[FaceBlock], gone: Sequence[NDArray[np.bool_]]) -> list[FaceBlock]:

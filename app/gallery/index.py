@@ -13,7 +13,7 @@ from app.domain import Candidate, Embedding, GalleryState
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery.changes import Changes, FaceChange
 from app.gallery.checks import canonical_face_id
-from app.gallery.flat import FlatGallery
+from app.gallery.indexed import IndexedGallery
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +23,22 @@ class _State:
     """All galleries at one revision."""
 
     revision: int = 0
-    by_id: Mapping[int, FlatGallery] = field(default_factory=dict)
-    by_name: Mapping[str, FlatGallery] = field(default_factory=dict)
+    by_id: Mapping[int, IndexedGallery] = field(default_factory=dict)
+    by_name: Mapping[str, IndexedGallery] = field(default_factory=dict)
 
 
 class GalleryIndex:
-    """Exact nearest-neighbour search over every gallery. Thread-safe.
+    """Nearest-neighbour search over every gallery. Thread-safe.
+
+    It is exact; in galleries of more than `compress_above_faces` as app.gallery.compressed has it.
 
     A search reads one immutable state and takes no lock; `apply` builds the next state beside it and puts it in place
     with one assignment. So no search waits for a write, no write for a search, and none sees half of a change.
     """
 
-    def __init__(self, embedding_size: int) -> None:
+    def __init__(self, embedding_size: int, *, compress_above_faces: int | None = None) -> None:
         self.embedding_size = embedding_size
+        self._compress_above_faces = compress_above_faces
         self._state = _State()
         self._applying = threading.Lock()
 
@@ -102,11 +105,11 @@ class GalleryIndex:
                 if event.name is None:
                     by_id.pop(event.id, None)
                 else:
-                    by_id.setdefault(event.id, FlatGallery(event.name))
+                    by_id.setdefault(event.id, IndexedGallery(event.name))
             for gallery_id, faces in self._new_faces(changes, state.revision).items():
                 # Faces of an unknown gallery: it was dropped while the changes were read, and the next ones say so.
                 if gallery_id in by_id:
-                    by_id[gallery_id] = by_id[gallery_id].with_changes(faces)
+                    by_id[gallery_id] = by_id[gallery_id].with_changes(faces).fitted(self._compress_above_faces)
             self._state = _State(changes.revision, by_id, {gallery.name: gallery for gallery in by_id.values()})
 
     def _new_faces(self, changes: Changes, after_revision: int) -> Mapping[int, Sequence[FaceChange]]:
@@ -124,7 +127,7 @@ class GalleryIndex:
         return change._replace(vector=None)
 
 
-def _gallery(state: _State, name: str) -> FlatGallery:
+def _gallery(state: _State, name: str) -> IndexedGallery:
     found = state.by_name.get(name)
     if found is None:
         raise GalleryNotFound("there is no such gallery", field="gallery", gallery=name)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
+from app.gallery import compressed
 from app.gallery.engine import open_engine
 from app.gallery.follower import GalleryFollower
 from app.gallery.index import GalleryIndex
@@ -40,6 +41,7 @@ class GalleryMachine(RuleBasedStateMachine):
     """`known` is what the database must hold: gallery -> subject -> name and faces by photograph."""
 
     migrated_file: Path
+    compress_above_faces: int | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +49,8 @@ class GalleryMachine(RuleBasedStateMachine):
         path = shutil.copy(self.migrated_file, self.folder.name)
         self.engine = open_engine(f"sqlite:///{path}")
         self.store = GalleryStore(self.engine, MODEL_ID)
-        self.prompt, self.lazy = (GalleryIndex(EMBEDDING_SIZE) for _ in range(2))
+        kind = {"compress_above_faces": self.compress_above_faces}
+        self.prompt, self.lazy = (GalleryIndex(EMBEDDING_SIZE, **kind) for _ in range(2))
         self.known: dict[str, dict[str, tuple[str | None, dict[int, str]]]] = {"default": {}}
 
     def teardown(self) -> None:
@@ -142,6 +145,11 @@ class GalleryMachine(RuleBasedStateMachine):
             assert (state.faces, state.subjects) == (len(faces), len({face.subject_id for face in faces}))
 
 
-def test_any_sequence_of_operations_leaves_the_index_equal_to_brute_force(migrated_file: Path) -> None:
-    machine: Any = type("Machine", (GalleryMachine,), {"migrated_file": migrated_file})
-    run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=25, deadline=None))
+@pytest.mark.parametrize("compress_above_faces", [None, 3], ids=["exact", "compressed"])
+def test_any_sequence_of_operations_leaves_the_index_equal_to_brute_force(
+    migrated_file: Path, compress_above_faces: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compressed, "SEGMENT_ROWS", 4)
+    own = {"migrated_file": migrated_file, "compress_above_faces": compress_above_faces}
+    machine: Any = type("Machine", (GalleryMachine,), own)
+    run_state_machine_as_test(machine, settings=settings(max_examples=15, stateful_step_count=25, deadline=None))

@@ -1,23 +1,24 @@
-"""One gallery as an immutable state: exact search by FAISS over blocks, and the state after some changes."""
+"""One gallery as an immutable state: the nearest subjects of a probe, and the state after some changes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from uuid import UUID
 
-import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain import Candidate, Embedding, squared_l2
-from app.gallery.blocks import BLOCK_ROWS, FaceBlock, appended, without
+from app.gallery import blocks as blocks_module
+from app.gallery.blocks import FaceBlock
 from app.gallery.changes import FaceChange
+from app.gallery.compressed import CompressedRows
+from app.gallery.rows import ExactRows, Keys, Positions, among
 
-Keys = NDArray[np.int64]
+Rows = ExactRows | CompressedRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FlatGallery:
+class IndexedGallery:
     """Faces in blocks, and how many subjects they are of.
 
     `newest_id` and `newest_key` are the largest id and subject key ever held. The database counts upwards, so most
@@ -25,13 +26,30 @@ class FlatGallery:
     """
 
     name: str
-    blocks: tuple[FaceBlock, ...] = ()
+    rows: Rows = field(default_factory=ExactRows)
     faces: int = 0
     subjects: int = 0
     newest_id: int = 0
     newest_key: int = 0
 
-    def with_changes(self, changes: Sequence[FaceChange]) -> "FlatGallery":
+    @property
+    def blocks(self) -> tuple[FaceBlock, ...]:
+        """All faces."""
+        return self.rows.blocks
+
+    def fitted(self, compress_above_faces: int | None) -> "IndexedGallery":
+        """Compressed where it has more faces than that; exact again where it has shrunk to less than half of it."""
+        compressed = isinstance(self.rows, CompressedRows)
+        if compress_above_faces is None:
+            return self
+        if not compressed and self.faces > compress_above_faces:
+            return replace(self, rows=CompressedRows.of(self.blocks))
+        if compressed and 2 * self.faces < compress_above_faces:
+            plain = [replace(block, codes=np.empty((len(block.ids), 0), np.uint8)) for block in self.blocks]
+            return replace(self, rows=ExactRows(tuple(plain)))
+        return self
+
+    def with_changes(self, changes: Sequence[FaceChange]) -> "IndexedGallery":
         """The state in which each changed id is as `changes` say, whatever it was before; no id may come twice.
 
         Rows that changed are removed and then added again, each in one go.
@@ -40,11 +58,11 @@ class FlatGallery:
         live = [change for change in changes if change.vector is not None]
         live_keys = _sorted_unique(change.subject_key or 0 for change in live)
         # Of the subjects at hand, those that other faces keep in the gallery.
-        others = _held(kept, np.union1d(removed_keys, live_keys[live_keys <= self.newest_key]))
-        return FlatGallery(
+        others = _held(kept.blocks, np.union1d(removed_keys, live_keys[live_keys <= self.newest_key]))
+        return IndexedGallery(
             self.name,
-            tuple(appended(kept, FaceBlock.from_changes(live)) if live else kept),
-            faces=sum(block.count for block in kept) + len(live),
+            kept.appended(FaceBlock.from_changes(live)) if live else kept,
+            faces=sum(block.count for block in kept.blocks) + len(live),
             subjects=self.subjects + len(np.union1d(others, live_keys)) - len(np.union1d(others, removed_keys)),
             newest_id=max([self.newest_id, *(change.id for change in live)]),
             newest_key=max(self.newest_key, *live_keys[-1:].tolist(), 0),
@@ -59,7 +77,7 @@ class FlatGallery:
         pending = list(range(len(probes)))
         rows = min(2 * top_k + 16, self.faces)
         while pending and rows:
-            for probe, positions in zip(pending, self.nearest(probes[pending], rows), strict=True):
+            for probe, positions in zip(pending, self.rows.nearest(probes[pending], rows), strict=True):
                 found[probe] = self._candidates(probes[probe], positions, top_k)
             if rows == self.faces:
                 break
@@ -87,28 +105,15 @@ class FlatGallery:
                 return [_candidate(block, row, squared_l2(probe, block.vectors[row]), rank=1) for probe in probes]
         return None
 
-    def nearest(self, probes: Embedding, count: int) -> NDArray[np.int64]:
-        """Positions of the `count` nearest faces of each probe, int64 (n, count), nearest first, -1 for none."""
-        heap = faiss.ResultHeap(len(probes), count)
-        for number, block in enumerate(self.blocks):
-            distances, rows = faiss.knn(probes, block.vectors[: block.count], min(count, block.count))
-            heap.add_result(distances, np.where(rows < 0, -1, rows + number * BLOCK_ROWS))
-        heap.finalize()
-        positions: NDArray[np.int64] = heap.I
-        return positions
-
-    def _without(self, ids: Keys) -> tuple[list[FaceBlock], Keys]:
-        """The blocks without these ids, and the subject keys of the rows that went."""
+    def _without(self, ids: Keys) -> tuple[Rows, Keys]:
+        """The rows without these ids, and the subject keys of those that went."""
         ids = ids[ids <= self.newest_id]
-        if not len(ids):
-            return list(self.blocks), ids
-        gone = [np.isin(block.ids[: block.count], ids) for block in self.blocks]
-        keys = [block.subject_keys[: block.count][mask] for block, mask in zip(self.blocks, gone, strict=True)]
-        return without(self.blocks, gone), np.unique(np.concatenate([*keys, ids[:0]]))
+        return self.rows.without(ids) if len(ids) else (self.rows, ids)
 
-    def _candidates(self, probe: Embedding, positions: NDArray[np.int64], top_k: int) -> list[Candidate]:
+    def _candidates(self, probe: Embedding, positions: Positions, top_k: int) -> list[Candidate]:
         """The best face of each subject, ranked by the distance that `verify` would give."""
-        faces = [(self.blocks[p // BLOCK_ROWS], p % BLOCK_ROWS) for p in positions.tolist() if p >= 0]
+        blocks, size = self.blocks, blocks_module.BLOCK_ROWS
+        faces = [(blocks[p // size], p % size) for p in positions.tolist() if p >= 0]
         vectors = np.array([block.vectors[row] for block, row in faces], np.float64)
         distances = np.square(vectors - probe).sum(axis=1)
         order = np.lexsort(([block.ids[row] for block, row in faces], distances))
@@ -137,7 +142,7 @@ def _held(blocks: Sequence[FaceBlock], keys: Keys) -> Keys:
     if not len(keys):
         return keys
     held = [block.subject_keys[: block.count] for block in blocks]
-    return np.unique(np.concatenate([*(own[np.isin(own, keys)] for own in held), keys[:0]]))
+    return np.unique(np.concatenate([*(own[among(own, keys)] for own in held), keys[:0]]))
 
 
 def _sorted_unique(keys: Iterable[int]) -> Keys:
