@@ -1,0 +1,1 @@
+"""Broken, hostile and odd images against a running service: `python -m tests.fuzz`."""
