@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from app.commands.audit import audit
+from app.commands.enroll import enroll
 from app.commands.erasure import verify_erasure
 from app.commands.health import health
+from app.commands.identify import identify
 from app.commands.keys import keys
 from app.commands.model import forget_model, reembed
 from app.commands.rotation import rotate_key
-from app.settings import markdown_table
+from app.commands.verify import verify
 from app.terminal import plain_errors, read_settings
 
 app = typer.Typer(
@@ -19,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(verify)
+app.command()(identify)
+app.command()(enroll)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(verify_erasure)
@@ -53,6 +58,8 @@ def migrate() -> None:
 @app.command()
 def settings() -> None:
     """Print every setting with its default as a Markdown table."""
+    from app.settings import markdown_table
+
     typer.echo(markdown_table())
 
 

@@ -2,11 +2,14 @@
 
 import http.client
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
-from app.settings import Settings, load_settings
 from app.terminal import plain_errors
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 _PATIENCE_SECONDS = 4.0
 _UNHEALTHY = 1
@@ -15,6 +18,8 @@ _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - names wha
 
 def health() -> None:
     """Ask the service on this machine whether requests should be sent to it; exit status 1 if not."""
+    from app.settings import load_settings
+
     with plain_errors():
         settings = load_settings()
     try:
@@ -27,7 +32,7 @@ def health() -> None:
         raise typer.Exit(_UNHEALTHY)
 
 
-def _ask(settings: Settings) -> tuple[int, str]:
+def _ask(settings: "Settings") -> tuple[int, str]:
     """Status of /health/ready and what it says, on one line."""
     host = _EVERY_ADDRESS.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=_PATIENCE_SECONDS)

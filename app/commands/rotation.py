@@ -6,7 +6,6 @@ import typer
 
 from app.commands.database import opened_database
 from app.errors import ConfigurationError
-from app.settings import variable
 
 
 def rotate_key() -> None:
@@ -18,6 +17,7 @@ def rotate_key() -> None:
     from app.gallery.rotation import count_to_rotate, rotate
     from app.gallery.sealing import read_keys
     from app.gallery.store import GalleryStore
+    from app.settings import variable
 
     with opened_database() as (settings, engine):
         keys = read_keys(settings.template_keys, settings.template_keys_file)

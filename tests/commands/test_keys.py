@@ -71,7 +71,7 @@ def test_mistakes_are_told_in_a_sentence(tmp_path: Path) -> None:
         (("revoke", "nobody"), "there is no key 'nobody'"),
     ):
         ended = run("keys", *arguments, env=env)
-        assert ended.returncode == 3
+        assert ended.returncode == 2
         assert fault in ended.stderr
         assert "Traceback" not in ended.stderr
 

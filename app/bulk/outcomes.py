@@ -1,0 +1,121 @@
+"""What became of each photograph of a bulk enrolment: in memory, in the file to resume from, and in the report."""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from app.errors import ConfigurationError
+
+ENROLLED, EXISTED, REJECTED = "enrolled", "existed", "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One photograph. `status` is enrolled, existed or rejected; `reasons` are codes of app.errors.
+
+    `outlier`: it does not look like the subject's other faces. `duplicates`: subjects it would be identified as.
+    """
+
+    subject_id: str
+    path: str
+    content_sha256: str | None
+    status: str
+    reasons: tuple[str, ...] = ()
+    detail: str | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+    outlier: bool = False
+    duplicates: tuple[str, ...] = ()
+    earlier: bool = False  # of a run before this one
+
+    @property
+    def noteworthy(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.status == REJECTED or self.outlier or bool(self.duplicates)
+
+
+class Progress:
+    """Outcomes as lines of JSON in a file, written as they come, so that a run can go on where another stopped."""
+
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        """Raises ConfigurationError where the file cannot be written or is another's."""
+        self.path = path
+        self._known: dict[tuple[str, str], Outcome] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not again and path.exists():
+                self._known = _read(path)
+            path.touch(mode=0o600)  # it names people
+            self._file: TextIO = path.open("w" if again else "a", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}; --state names another") from None
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def keep(self, subject_ids: set[str]) -> None:
+        """Forget what was stored for others: they have been erased since, and are to be enrolled anew if asked."""
+        self._known = {
+            key: outcome
+            for key, outcome in self._known.items()
+            if outcome.status == REJECTED or outcome.subject_id in subject_ids
+        }
+
+    def known(self, subject_id: str, content_sha256: str) -> Outcome | None:
+        """What became of this very file of this subject in an earlier run."""
+        return self._known.get((subject_id, content_sha256))
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Remember them, on disk when this returns."""
+        self._file.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def write_report(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """A CSV file of the photographs that somebody should look at. Raises ConfigurationError."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["subject_id", "path", "status", "reasons", "detail", "measured", "outlier", "duplicates"])
+            for outcome in outcomes:
+                if outcome.noteworthy:
+                    writer.writerow(_row(outcome))
+    except OSError as error:
+        raise ConfigurationError(f"the report {path} cannot be written: {error.strerror}") from None
+
+
+def _row(outcome: Outcome) -> list[str]:
+    return [
+        outcome.subject_id,
+        outcome.path,
+        outcome.status,
+        " ".join(outcome.reasons),
+        outcome.detail or "",
+        json.dumps(outcome.measured) if outcome.measured else "",
+        "yes" if outcome.outlier else "",
+        " ".join(outcome.duplicates),
+    ]
+
+
+def _read(path: Path) -> dict[tuple[str, str], Outcome]:
+    known = {}
+    lines = path.read_text("utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            values = json.loads(line)
+            lists = {name: tuple(values[name]) for name in ("reasons", "duplicates")}
+            outcome = Outcome(**{**values, **lists, "earlier": True})
+        except (ValueError, TypeError, KeyError):
+            if number == len(lines):  # the end of a run that was killed while it wrote
+                break
+            raise ConfigurationError(
+                f"{path}, line {number}: not the state of an enrolment; --state names another"
+            ) from None
+        if outcome.content_sha256 is not None:
+            known[outcome.subject_id, outcome.content_sha256] = outcome
+    return known
