@@ -12,6 +12,7 @@ from app.commands.identify import identify
 from app.commands.keys import keys
 from app.commands.model import forget_model, reembed
 from app.commands.rotation import rotate_key
+from app.commands.transfer import export_gallery, import_gallery
 from app.commands.verify import verify
 from app.terminal import plain_errors, read_settings
 
@@ -24,6 +25,8 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(identify)
 app.command()(enroll)
+app.command("export")(export_gallery)
+app.command("import")(import_gallery)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(verify_erasure)

@@ -74,6 +74,11 @@ def read_settings(**overrides: object) -> "Settings":
     return given
 
 
+def quiet_settings(**overrides: object) -> "Settings":
+    """The same for a command whose own words are what counts: errors are logged, unless SAMEFACE_LOG_LEVEL is set."""
+    return read_settings(**{"log_level": None if "SAMEFACE_LOG_LEVEL" in os.environ else "error", **overrides})
+
+
 @contextmanager
 def plain_errors(*, as_json: bool = False) -> Iterator[None]:
     """A mistake is a sentence on standard error and an exit status, not a traceback; for scripts also JSON."""

@@ -18,6 +18,7 @@ from PIL import Image
 from app.main import open_service
 from app.service import FaceService
 from app.settings import Settings
+from tests.processes import Server, serving
 
 REPOSITORY = Path(__file__).parent.parent
 LFW = Path(os.environ.get("SAMEFACE_LFW", REPOSITORY.parent / "shared" / "lfw"))
@@ -111,3 +112,10 @@ def gallery(service: FaceService) -> str:
     service.store.create_gallery(name)
     assert service.follower.wait_for(service.store.revision(), 10)
     return name
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service in a process of its own, without API keys; a test that writes takes a gallery of its own."""
+    with serving(tmp_path_factory.mktemp("server") / "sameface.db") as running:
+        yield running

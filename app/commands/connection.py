@@ -4,7 +4,6 @@ Either way they are asked through the client and answered by the same routes, so
 the same errors. In this process no key is asked for: who runs the command has the database at hand.
 """
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -54,11 +53,10 @@ async def connected(server: str | None, api_key: str | None) -> "AsyncIterator[A
 
 
 def local_settings() -> "Settings":
-    """The settings for work in this process: it listens nowhere, hurries for nobody and logs errors only."""
-    from app.terminal import read_settings
+    """The settings for work in this process: it listens nowhere and hurries for nobody."""
+    from app.terminal import quiet_settings
 
-    quiet = {} if "SAMEFACE_LOG_LEVEL" in os.environ else {"log_level": "error"}
-    return read_settings(host="127.0.0.1", request_deadline_seconds=_LOCAL_DEADLINE_SECONDS, **quiet)
+    return quiet_settings(host="127.0.0.1", request_deadline_seconds=_LOCAL_DEADLINE_SECONDS)
 
 
 @asynccontextmanager

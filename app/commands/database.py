@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from app.terminal import plain_errors, read_settings
+from app.terminal import plain_errors, quiet_settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_database() -> "Iterator[tuple[Settings, sa.Engine]]":
+def opened_database(*, as_json: bool = False) -> "Iterator[tuple[Settings, sa.Engine]]":
     """The settings and an engine of the database, brought up to date; errors end the command in a sentence."""
     from app.gallery.engine import open_engine
     from app.gallery.migration import migrate
 
-    with plain_errors():
-        settings = read_settings()
+    with plain_errors(as_json=as_json):
+        settings = quiet_settings()
         engine = open_engine(settings.database_url)
         try:
             migrate(engine)

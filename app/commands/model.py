@@ -9,11 +9,11 @@ import typer
 
 from app.commands.database import opened_database
 from app.errors import ConfigurationError
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.domain import Embedding, FaceCrop
     from app.faces.embed import FaceEmbedder
+    from app.settings import Settings
 
 _SOME_LEFT = 1
 
@@ -35,7 +35,7 @@ def reembed(
     from app.gallery.sealing import read_keys
 
     with opened_database() as (settings, engine):
-        embedder = _open_embedder(settings)
+        embedder = open_embedder(settings)
         model_id = embedder.card.id
         if missing:
             with database_errors(), engine.connect() as connection:
@@ -78,7 +78,7 @@ def forget_model(
     from app.gallery.engine import database_errors
 
     with opened_database() as (settings, engine):
-        served = _open_embedder(settings).card.id
+        served = open_embedder(settings).card.id
         if model_id == served:
             raise ConfigurationError(f"{model_id} is the model that SAMEFACE_MODEL names; it cannot be forgotten")
         with database_errors(), engine.connect() as connection:
@@ -96,7 +96,8 @@ def forget_model(
     typer.echo(f"{count} embeddings of the model {model_id} are erased")
 
 
-def _open_embedder(settings: Settings) -> "FaceEmbedder":
+def open_embedder(settings: "Settings") -> "FaceEmbedder":
+    """The embedder of the model that SAMEFACE_MODEL names."""
     from app.faces.embed import FaceEmbedder
     from app.faces.runtime import Device
 

@@ -1,20 +1,9 @@
-"""A running service to talk to, and one that fails first."""
+"""A server that fails first."""
 
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import pytest
-
-from tests.processes import Server, serving
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service without API keys; a test that writes takes a gallery of its own."""
-    with serving(tmp_path_factory.mktemp("client") / "sameface.db") as running:
-        yield running
 
 
 class Scripted:
