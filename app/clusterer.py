@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app import clustering
 from app.domain import ClusteredFace, Clustering, ClusterMethod
 from app.errors import BadInput
 from app.photographs import Photographs, all_of, check_count, ms_since, took_ms
-from app.thresholds import Thresholds
+from app.thresholds import Thresholds, VerificationThreshold
 
 
 class Clusterer:
@@ -29,16 +29,17 @@ class Clusterer:
         max_faces: int = 0,
         threshold: float | None = None,
         far: float | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Clustering:
         """Groups of the faces that are one person. `max_faces` is for each photograph (0: all).
+        `progress` is told how many photographs have been read.
 
         Photographs that cannot be read are reported. Raises their error when none can, FarNotSupported, and
         BadRequest for more images or faces than allowed.
         """
         started = time.perf_counter()
-        limit = self._thresholds.verification(threshold, far)
-        check_count("images", len(images), self._max_images, "max_cluster_images")
-        outcomes = await self._embed_each(images, max_faces)
+        limit = self.check(images, threshold, far)
+        outcomes = await self._embed_each(images, max_faces, progress)
         rows = clustering.image_rows(outcomes)
         faces = [(image, face) for image, found in enumerate(outcomes) for face in clustering.faces(found)]
         check_count("faces", len(faces), self._max_faces, "max_cluster_faces", least=0)
@@ -55,14 +56,27 @@ class Clusterer:
             took_ms=took_ms(started, [face for _, face in faces], cluster=cluster_ms),
         )
 
-    async def _embed_each(self, images: Sequence[bytes], max_faces: int) -> list[clustering.Outcome]:
+    def check(self, images: Sequence[bytes], threshold: float | None, far: float | None) -> VerificationThreshold:
+        """Raise what can be known without a look at the photographs: BadRequest, FarNotSupported."""
+        check_count("images", len(images), self._max_images, "max_cluster_images")
+        return self._thresholds.verification(threshold, far)
+
+    async def _embed_each(
+        self, images: Sequence[bytes], max_faces: int, progress: Callable[[int], None] | None
+    ) -> list[clustering.Outcome]:
         turns = asyncio.Semaphore(self._at_once)
+        read = 0
 
         async def embed(image: bytes) -> clustering.Outcome:
+            nonlocal read
             async with turns:
                 try:
                     return await self._photographs.faces(image, max_faces=max_faces)
                 except BadInput as error:
                     return clustering.Unread(error)
+                finally:
+                    read += 1
+                    if progress is not None:
+                        progress(read)
 
         return await all_of(*(embed(image) for image in images))

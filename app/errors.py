@@ -18,7 +18,8 @@ SamefaceError
 │   ├── SubjectNotFound      subject_not_found
 │   ├── GalleryNotFound      gallery_not_found
 │   ├── FaceNotFound         face_not_found
-│   └── CropNotKept          crop_not_kept        the face is there, its crop was not stored
+│   ├── CropNotKept          crop_not_kept        the face is there, its crop was not stored
+│   └── JobNotFound          job_not_found        expired, deleted, or lost in a restart
 ├── Conflict
 │   ├── DuplicateIdentity    duplicate_identity   the face already belongs to another subject
 │   ├── IdempotencyConflict  idempotency_conflict the key came with another request, or what it stored was erased
@@ -117,6 +118,10 @@ class FaceNotFound(NotFound):
 
 class CropNotKept(NotFound):
     code = "crop_not_kept"
+
+
+class JobNotFound(NotFound):
+    code = "job_not_found"
 
 
 class Conflict(SamefaceError):

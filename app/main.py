@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
-from app.api import faces, galleries, health, metrics, routes, subjects
+from app.api import clustering, faces, galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
 from app.api.context import RequestContext
 from app.api.docs import install_docs
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.rate_limiter = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
     app.include_router(routes.router)
     app.include_router(faces.router)
+    app.include_router(clustering.router)
     app.include_router(galleries.router)
     app.include_router(subjects.router)
     app.include_router(health.router)
@@ -271,6 +272,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         try:
             yield
         finally:
+            await app.state.service.cluster_jobs.close()
             await asyncio.to_thread(opening.__exit__, None, None, None)
 
     return lifespan

@@ -6,14 +6,17 @@ of their own: `app.enroller`, `app.clusterer`.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from app.cluster_jobs import ClusterJob, ClusterJobs, Progress
 from app.clusterer import Clusterer
 from app.decisions import DecisionRecorder
 from app.domain import (
     DEFAULT_GALLERY,
+    Clustering,
+    ClusterMethod,
     Detection,
     EmbeddedFace,
     EmbeddedFaces,
@@ -86,7 +89,7 @@ class FaceService:
             records=self.records,
             metrics=metrics,
         )
-        clusterer = Clusterer(
+        self._clusterer = Clusterer(
             self.photographs,
             self.thresholds,
             max_images=settings.max_cluster_images,
@@ -95,7 +98,10 @@ class FaceService:
             at_once=max(1, settings.image_workers // 2),
         )
         self.enroll = enroller.enroll
-        self.cluster = clusterer.cluster
+        self.cluster = self._clusterer.cluster
+        self.cluster_jobs = ClusterJobs(
+            max_jobs=settings.max_cluster_jobs, keep_seconds=settings.cluster_job_keep_seconds
+        )
 
     @property
     def card(self) -> "ModelCard":
@@ -219,6 +225,26 @@ class FaceService:
         started = time.perf_counter()
         faces = await self.photographs.faces(image, max_faces=max_faces, min_confidence=min_confidence)
         return EmbeddedFaces(faces, faces[0].faces_found if faces else 0, took_ms(started, faces))
+
+    def start_cluster_job(
+        self,
+        images: Sequence[bytes],
+        *,
+        owner: str | None,
+        method: ClusterMethod = ClusterMethod.AGGLOMERATIVE,
+        max_faces: int = 0,
+        threshold: float | None = None,
+        far: float | None = None,
+    ) -> ClusterJob:
+        """Group faces later, for the key `owner` to ask after. Raises Overloaded, FarNotSupported or BadRequest."""
+        self._clusterer.check(images, threshold, far)
+
+        def work(progress: Progress) -> Awaitable[Clustering]:
+            return self.cluster(
+                images, method=method, max_faces=max_faces, threshold=threshold, far=far, progress=progress
+            )
+
+        return self.cluster_jobs.start(work, images=len(images), owner=owner)
 
     async def revision(self) -> int:
         """The last revision that the database committed; raises NotReady where it does not answer."""

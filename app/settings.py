@@ -266,6 +266,15 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(20_000_000, ge=1, description="Largest request body, counted while it streams.")
     max_enroll_images: int = Field(10, ge=1, le=100, description="Most images in one enrolment.")
     max_cluster_images: int = Field(100, ge=1, le=200, description="Most images in one request for groups.")
+    max_cluster_images_at_once: int = Field(
+        20, ge=1, description="Most of them that are answered at once; more become a job, which is answered 202."
+    )
+    max_cluster_jobs: int = Field(
+        8, ge=1, le=1000, description="Most such jobs in memory, finished ones included; one more is answered 503."
+    )
+    cluster_job_keep_seconds: float = Field(
+        600.0, gt=0, le=86_400, description="How long a job that has ended is kept for its caller."
+    )
     max_cluster_faces: int = Field(1000, ge=1, le=10_000, description="Most faces in all images of such a request.")
     max_faces_per_subject: int = Field(100, ge=1, description="Most faces that one subject may have.")
     max_top_k: int = Field(100, ge=1, le=1000, description="Most candidates that one identification may ask for.")

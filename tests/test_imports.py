@@ -16,7 +16,7 @@ LAYERS = [
     {"app.faces", "app.gallery"},
     {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.clustering", "app.records", "app.thresholds"},
     {"app.photographs"},
-    {"app.clusterer", "app.enroller"},
+    {"app.cluster_jobs", "app.clusterer", "app.enroller"},
     {"app.service"},
     {"app.health"},
     {"app.api"},

@@ -22,6 +22,11 @@ _EXAMPLES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
         "face_id",
         {"face_id": "6f1e7c1c-3b0e-4b43-9c55-3d7b5d2f7c11"},
     ),
+    "job_not_found": (
+        "there is no such job here: it has expired, was deleted, or was lost in a restart",
+        "job_id",
+        {},
+    ),
     "crop_not_kept": (
         "no crop of this face is stored, only its embedding",
         "face_id",

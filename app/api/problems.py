@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -31,6 +31,7 @@ STATUS: dict[str, int] = {
     "gallery_not_found": 404,
     "face_not_found": 404,
     "crop_not_kept": 404,
+    "job_not_found": 404,
     "duplicate_identity": 409,
     "idempotency_conflict": 409,
     "model_mismatch": 409,
@@ -76,6 +77,20 @@ def problem(
 ) -> Response:
     """A problem document; `facts` become members of it, and cannot displace the standard ones."""
     logs.problem_code.set(code)
+    body = to_json(_document(status, code, detail, field, facts), fallback=str, inf_nan_mode="null")
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def document_of(error: SamefaceError) -> dict[str, Any]:
+    """The problem document of one of our own errors, to be part of an answer."""
+    document = _document(STATUS.get(error.code, 500), error.code, error.message, error.field, error.facts)
+    plain: dict[str, Any] = from_json(to_json(document, fallback=str, inf_nan_mode="null"))
+    return plain
+
+
+def _document(
+    status: int, code: str, detail: str, field: str | None, facts: Mapping[str, object] | None
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         **(facts or {}),
         "type": f"urn:sameface:problem:{code}",
@@ -87,8 +102,7 @@ def problem(
     }
     if field is not None:
         document["field"] = field
-    body = to_json(document, fallback=str, inf_nan_mode="null")
-    return Response(body, status, headers, MEDIA_TYPE)
+    return document
 
 
 def bad_request(faults: list[Any]) -> BadRequest:

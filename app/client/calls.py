@@ -176,15 +176,29 @@ def cluster(
     max_faces: int = 0,
     threshold: float | None = None,
     far: float | None = None,
-) -> Call[results.Clustering]:
-    """Which faces are of one person? At most one of `threshold` (squared L2) and `far`."""
+) -> Call[results.Clustering | results.ClusterJob]:
+    """Which faces are of one person? At most one of `threshold` (squared L2) and `far`.
+
+    The service makes a job of many photographs; this waits for its end.
+    """
     return Call(
         "POST",
         "/cluster",
-        results.Clustering.model_validate_json,
+        _read_clustering,
         fields={"method": method, "max_faces": max_faces, "threshold": threshold, "far": far},
         images=[("image", image) for image in read_images(images)],
+        answers=frozenset({200, 202}),
     )
+
+
+def cluster_job(job_id: str) -> Call[results.ClusterJob]:
+    """How far a job is; raises JobNotFound."""
+    return Call("GET", f"/cluster/jobs/{_segment(job_id)}", results.ClusterJob.model_validate_json)
+
+
+def delete_cluster_job(job_id: str) -> Call[None]:
+    """Forget a job, and end it if it has not; raises JobNotFound."""
+    return Call("DELETE", f"/cluster/jobs/{_segment(job_id)}", lambda _: None, answers=frozenset({204}))
 
 
 def gallery_page(*, limit: int = 100, cursor: str | None = None) -> Call[results.GalleryPage]:
@@ -284,6 +298,12 @@ def metrics() -> Call[str]:
 def openapi() -> Call[dict[str, Any]]:
     """The OpenAPI document."""
     return Call("GET", "/openapi.json", json.loads)
+
+
+def _read_clustering(body: bytes) -> results.Clustering | results.ClusterJob:
+    document = json.loads(body)
+    kind = results.ClusterJob if isinstance(document, dict) and "job_id" in document else results.Clustering
+    return kind.model_validate(document)
 
 
 def _read_faces(body: bytes) -> list[results.StoredFace]:

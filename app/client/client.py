@@ -17,7 +17,7 @@ from app import __version__
 from app.client import calls, results
 from app.client.attempts import Failure, outcome_of, read
 from app.client.calls import Call
-from app.client.errors import unreachable
+from app.client.errors import error_in, unreachable
 from app.client.retries import Retries
 
 P = ParamSpec("P")
@@ -32,6 +32,7 @@ API_KEY_VARIABLE = "SAMEFACE_API_KEY"
 _TIMEOUT_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 _PAGE_ITEMS = 1000
+_POLL_SECONDS = 0.5
 
 
 class Page(Protocol[Item]):
@@ -68,6 +69,50 @@ def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate["AsyncSameface
 
     _sign(send, build)
     return send
+
+
+def _sent_to_its_end(
+    build: Callable[P, Call[results.Clustering | results.ClusterJob]],
+) -> Callable[Concatenate["Sameface", P], results.Clustering]:
+    @functools.wraps(build)
+    def send(self: "Sameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
+        answer = self.send(build(*args, **kwargs))
+        while not (result := _result(answer)):
+            time.sleep(_POLL_SECONDS)
+            answer = self.send(calls.cluster_job(_job_id(answer)))
+        return result
+
+    _sign(send, build)
+    return send
+
+
+def _awaited_to_its_end(
+    build: Callable[P, Call[results.Clustering | results.ClusterJob]],
+) -> Callable[Concatenate["AsyncSameface", P], Coroutine[Any, Any, results.Clustering]]:
+    @functools.wraps(build)
+    async def send(self: "AsyncSameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
+        answer = await self.send(await asyncio.to_thread(build, *args, **kwargs))
+        while not (result := _result(answer)):
+            await asyncio.sleep(_POLL_SECONDS)
+            answer = await self.send(calls.cluster_job(_job_id(answer)))
+        return result
+
+    _sign(send, build)
+    return send
+
+
+def _result(answer: results.Clustering | results.ClusterJob) -> results.Clustering | None:
+    """None while the job has not ended; raises what it failed with."""
+    if isinstance(answer, results.Clustering):
+        return answer
+    if answer.problem is not None:
+        raise error_in(answer.problem)
+    return answer.result
+
+
+def _job_id(answer: results.Clustering | results.ClusterJob) -> str:
+    assert isinstance(answer, results.ClusterJob)  # noqa: S101 - a Clustering is a result
+    return answer.job_id
 
 
 class _Session:
@@ -151,7 +196,9 @@ class Sameface(_Session):
     enroll = _sent(calls.enroll)
     detect = _sent(calls.detect)
     embed = _sent(calls.embed)
-    cluster = _sent(calls.cluster)
+    cluster = _sent_to_its_end(calls.cluster)
+    cluster_job = _sent(calls.cluster_job)
+    delete_cluster_job = _sent(calls.delete_cluster_job)
     gallery_page = _sent(calls.gallery_page)
     create_gallery = _sent(calls.create_gallery)
     gallery = _sent(calls.gallery)
@@ -228,7 +275,9 @@ class AsyncSameface(_Session):
     enroll = _awaited(calls.enroll)
     detect = _awaited(calls.detect)
     embed = _awaited(calls.embed)
-    cluster = _awaited(calls.cluster)
+    cluster = _awaited_to_its_end(calls.cluster)
+    cluster_job = _awaited(calls.cluster_job)
+    delete_cluster_job = _awaited(calls.delete_cluster_job)
     gallery_page = _awaited(calls.gallery_page)
     create_gallery = _awaited(calls.create_gallery)
     gallery = _awaited(calls.gallery)

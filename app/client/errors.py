@@ -45,6 +45,11 @@ def error_of(response: httpx.Response) -> SamefaceError:
             "sameface; is this its address?",
             status=response.status_code,
         )
+    return error_in(document)
+
+
+def error_in(document: dict[str, Any]) -> SamefaceError:
+    """The exception that a problem document stands for."""
     kind = KINDS.get(document["code"], UnexpectedAnswer)
     error = kind(str(document.get("detail", document["code"])), field=document.get("field"))
     error.facts = {name: value for name, value in document.items() if name not in _STANDARD}

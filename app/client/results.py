@@ -330,6 +330,19 @@ class Clustering(_Result):
     took_ms: dict[str, float]
 
 
+class ClusterJob(_Result):
+    """Groups in the making: `queued`, `running`, `done` with a `result`, or `failed` with a `problem` document."""
+
+    job_id: str
+    status: str
+    images: int
+    images_read: int
+    created_at: datetime
+    expires_at: datetime | None
+    result: Clustering | None
+    problem: dict[str, Any] | None
+
+
 class OperatingPoint(_Result):
     """A squared L2 threshold and its measured rates; `val` is the share of same-person pairs accepted."""
 

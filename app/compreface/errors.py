@@ -35,6 +35,7 @@ NUMBERS: dict[str, int] = {
     "gallery_not_found": 10,
     "face_not_found": 44,
     "crop_not_kept": 11,
+    "job_not_found": 0,
     "duplicate_identity": 36,
     "idempotency_conflict": 36,
     "model_mismatch": 36,

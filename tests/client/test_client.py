@@ -22,6 +22,7 @@ from app.client import (
     CropNotKept,
     FaceNotFound,
     GalleryNotFound,
+    JobNotFound,
     NoFace,
     Sameface,
     SubjectNotFound,
@@ -149,6 +150,10 @@ def test_every_endpoint_is_covered_and_answers_as_the_client_reads_it(
     client.verify_subject(portrait, "ada", gallery=gallery)
     client.identify(portrait, gallery=gallery)
     assert len(client.cluster([portrait, portrait]).groups[0].faces) == 2
+    with pytest.raises(JobNotFound):
+        client.cluster_job("none")
+    with pytest.raises(JobNotFound):
+        client.delete_cluster_job("none")
     assert client.detect(portrait).image.width == 512
     assert np.linalg.norm(client.embed(portrait).faces[0].embedding) == pytest.approx(1)
     assert client.gallery(gallery).subjects == 1

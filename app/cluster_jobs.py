@@ -1,0 +1,128 @@
+"""Groups of many photographs take longer than a request may: they are made as jobs, in the memory of this process."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from app.domain import Clustering
+from app.errors import JobNotFound, NotReady, Overloaded, SamefaceError
+
+logger = logging.getLogger(__name__)
+
+# Told how many of its photographs have been read.
+Progress = Callable[[int], None]
+Work = Callable[[Progress], Awaitable[Clustering]]
+
+
+class JobStatus(StrEnum):
+    """What has become of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(slots=True, eq=False)
+class ClusterJob:
+    """`result` once it is done, `error` once it has failed; then it is kept until `expires_at`.
+
+    `owner` is the id of the key that may ask for it, None where no key was needed.
+    """
+
+    owner: str | None
+    images: int
+    job_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: JobStatus = JobStatus.QUEUED
+    images_read: int = 0
+    result: Clustering | None = None
+    error: SamefaceError | None = None
+    expires_at: datetime | None = None
+
+
+class ClusterJobs:
+    """Runs one job after the other. Belongs to one event loop.
+
+    At most `max_jobs` are kept, waiting and finished ones included, so memory is bounded: the photographs of a waiting
+    job are one request's, a finished one has only its result. A restart forgets them all.
+    """
+
+    def __init__(self, *, max_jobs: int, keep_seconds: float) -> None:
+        self._max_jobs, self._keep_seconds = max_jobs, keep_seconds
+        self._jobs: dict[str, ClusterJob] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+
+    def start(self, work: Work, *, images: int, owner: str | None) -> ClusterJob:
+        """Accept a job. Raises Overloaded where there are as many as may be."""
+        self._forget_expired()
+        if len(self._jobs) >= self._max_jobs:
+            raise Overloaded(
+                f"{len(self._jobs)} jobs are waiting or kept for their callers; try again later, or send fewer images",
+                max_cluster_jobs=self._max_jobs,
+            )
+        job = ClusterJob(owner, images)
+        self._jobs[job.job_id] = job
+        task = asyncio.get_running_loop().create_task(self._run(job, work), name=f"cluster job {job.job_id}")
+        self._tasks[job.job_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(job.job_id, None))
+        return job
+
+    def find(self, job_id: str, owner: str | None) -> ClusterJob:
+        """A job of this owner. Raises JobNotFound, also for somebody else's."""
+        self._forget_expired()
+        job = self._jobs.get(job_id)
+        if job is None or job.owner != owner:
+            raise JobNotFound(
+                "there is no such job here: it has expired, was deleted, or was lost in a restart", field="job_id"
+            )
+        return job
+
+    def delete(self, job_id: str, owner: str | None) -> None:
+        """Forget a job, and end it if it has not. Raises JobNotFound."""
+        job = self.find(job_id, owner)
+        del self._jobs[job.job_id]
+        if task := self._tasks.pop(job.job_id, None):
+            task.cancel()
+
+    async def close(self) -> None:
+        """End every job that has not finished, and wait until they have ended."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def kept(self) -> int:
+        """Jobs that take up room."""
+        return len(self._jobs)
+
+    async def _run(self, job: ClusterJob, work: Work) -> None:
+        def progress(images_read: int) -> None:
+            job.images_read = images_read
+
+        try:
+            async with self._turn:
+                job.status = JobStatus.RUNNING
+                job.result = await work(progress)
+        except SamefaceError as error:
+            job.error = error
+        except asyncio.CancelledError:
+            job.error = NotReady("the service was stopped before the job was done")
+            raise
+        except Exception:
+            logger.exception("a cluster job failed unexpectedly")
+            job.error = NotReady("the job failed for a reason that is the service's own; its log has it")
+        finally:
+            job.status = JobStatus.DONE if job.result is not None else JobStatus.FAILED
+            job.expires_at = datetime.now(UTC) + timedelta(seconds=self._keep_seconds)
+
+    def _forget_expired(self) -> None:
+        now = datetime.now(UTC)
+        for job in [job for job in self._jobs.values() if job.expires_at is not None and job.expires_at <= now]:
+            del self._jobs[job.job_id]
