@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import __version__
 from app.api import clustering, faces, galleries, health, metrics, routes, subjects
 from app.api.access import refuse_undeclared
+from app.api.console import install_console
 from app.api.context import RequestContext
 from app.api.docs import install_docs
 from app.api.limits import BodyLimit, Deadline, InFlightLimit, UploadTimeout
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_problem_handlers(app)
     install_openapi(app)
     install_docs(app)
+    install_console(app)
     # The last one added is the outermost.
     app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)

@@ -1,0 +1,166 @@
+// Photographs of one subject, sent in parts that the service takes at once, with what became of each.
+
+import { enroll } from "./api.js";
+import { open } from "./dialog.js";
+import { field, fill, h, icon, select, toast } from "./dom.js";
+import { counted, distance } from "./format.js";
+import { chooser, imageOf } from "./picture.js";
+import { takePicture, cameraAllowed } from "./camera.js";
+import { problemView, rejected } from "./problem.js";
+import { freshId } from "./unknown.js";
+
+const AT_ONCE = 5;
+
+/**
+ * A dialog that enrols photographs; resolves to {subjectId} once something was stored and it was closed, else null.
+ *
+ * Without `subjectId` it asks for one, and for a name and metadata.
+ */
+export function enrolSubject({ gallery, subjectId = null }) {
+  return open(subjectId ? `Add photographs of ${subjectId}` : "Add a subject", (close) => new EnrolmentForm(gallery, subjectId, close).element);
+}
+
+class EnrolmentForm {
+  constructor(gallery, subjectId, close) {
+    this.gallery = gallery;
+    this.subjectId = subjectId;
+    this.files = [];
+    this.stored = 0;
+    this.close = close;
+    this.id = h("input", { value: subjectId ?? freshId(), required: true, maxlength: 128, autocomplete: "off", spellcheck: "false" });
+    this.name = h("input", { maxlength: 256, autocomplete: "off" });
+    this.metadata = h("textarea", { spellcheck: "false", placeholder: '{"floor": 3}' });
+    this.several = select([["reject", "Turn the picture down"], ["largest", "Take the largest face"]], "reject");
+    this.duplicate = select([["report", "Store it and say so"], ["reject", "Store nothing"], ["allow", "Do not look"]], "report");
+    this.chosen = h("ul", { class: "chosen", "aria-label": "Chosen photographs" });
+    this.progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Photographs sent" });
+    this.said = h("div", { class: "stack", "aria-live": "polite" });
+    this.submit = h("button", { type: "submit", class: "primary", text: "Enrol", disabled: true });
+    this.cancel = h("button", { type: "button", text: "Cancel", on: { click: () => this.#done() } });
+    this.element = this.#form();
+  }
+
+  #form() {
+    const pictures = h(
+      "div",
+      { class: "field" },
+      h("span", { class: "label", text: "Photographs" }),
+      h("div", { class: "buttons" }, chooser("Choose", (files) => this.#add(files), { multiple: true, label: "Choose photographs" }), cameraAllowed() ? h("button", { type: "button", on: { click: () => this.#take() } }, icon("camera"), "Camera") : null),
+      h("p", { class: "hint", text: "Several are better than one: other light, other days. Drop or paste them here too." }),
+      this.chosen,
+    );
+    const form = h(
+      "form",
+      { method: "dialog", on: { submit: (event) => this.#send(event), paste: (event) => this.#add([imageOf(event.clipboardData)]) } },
+      this.subjectId ? null : [field("Subject id", this.id, "What your own records call this person"), field("Name (may be empty)", this.name)],
+      pictures,
+      h("details", {}, h("summary", { text: "More" }), h("div", { class: "stack" }, this.subjectId ? null : field("Metadata, a JSON object (may be empty)", this.metadata), field("Where there are several faces", this.several), field("Where the face is another subject's", this.duplicate))),
+      this.progress,
+      this.said,
+      h("div", { class: "buttons end" }, this.cancel, this.submit),
+    );
+    form.addEventListener("dragover", (event) => event.preventDefault());
+    form.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.#add([...event.dataTransfer.files].filter((file) => file.type.startsWith("image/")));
+    });
+    return form;
+  }
+
+  async #take() {
+    this.#add([await takePicture()]);
+  }
+
+  #add(files) {
+    this.files.push(...files.filter(Boolean));
+    this.#showFiles();
+  }
+
+  #showFiles() {
+    this.submit.disabled = this.files.length === 0;
+    fill(this.chosen, this.files.map((file) => this.#thumb(file)));
+  }
+
+  #thumb(file) {
+    const image = h("img", { class: "thumb", alt: file.name });
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+    image.src = URL.createObjectURL(file);
+    const leave = () => {
+      this.files = this.files.filter((other) => other !== file);
+      this.#showFiles();
+    };
+    return h("li", {}, image, h("button", { type: "button", "aria-label": `Leave out ${file.name}`, on: { click: leave } }, icon("cross")));
+  }
+
+  #fields() {
+    const text = this.metadata.value.trim();
+    return {
+      subject_id: this.id.value,
+      gallery: this.gallery,
+      name: this.name.value,
+      metadata: text || null,
+      on_several_faces: this.several.value,
+      on_duplicate: this.duplicate.value,
+    };
+  }
+
+  async #send(event) {
+    event.preventDefault();
+    const files = this.files;
+    this.submit.disabled = true;
+    this.submit.setAttribute("aria-busy", "true");
+    this.progress.hidden = files.length <= AT_ONCE;
+    this.progress.max = files.length;
+    fill(this.said);
+    const turnedDown = [];
+    try {
+      for (let start = 0; start < files.length; start += AT_ONCE) {
+        this.progress.value = start;
+        const answer = await this.#part(files.slice(start, start + AT_ONCE));
+        turnedDown.push(...this.#read(answer, start));
+      }
+      this.files = [];
+      this.#showFiles();
+      turnedDown.length ? this.#report(turnedDown) : this.#done();
+    } catch (error) {
+      this.said.append(problemView(error));
+      this.submit.disabled = false;
+    } finally {
+      this.progress.hidden = true;
+      this.submit.removeAttribute("aria-busy");
+    }
+  }
+
+  /** One request; photographs that are all turned down are an answer here, as each of them may be. */
+  async #part(images) {
+    try {
+      return await enroll({ ...this.#fields(), image: images });
+    } catch (error) {
+      const rows = error.document?.images;
+      if (!rows) throw error;
+      return { faces: rows.map((row) => ({ ...row, status: "rejected" })), duplicates: [] };
+    }
+  }
+
+  #read(answer, start) {
+    this.stored += answer.faces.filter((row) => row.status === "enrolled").length;
+    const outliers = answer.faces.filter((row) => row.outlier);
+    return [
+      ...answer.faces.filter((row) => row.status === "rejected").map((row) => `Not stored: ${rejected({ ...row, image: row.image + start })}`),
+      ...outliers.map((row) => `Stored, but look at it: picture ${row.image + start + 1} is ${distance(row.own_distance)} from the subject's other faces and may show someone else`),
+      ...answer.duplicates.map((other) => `Stored, but look at it: the same face is enrolled as ${other.subject_id} at distance ${distance(other.distance)}`),
+    ];
+  }
+
+  #report(lines) {
+    const heading = this.stored ? `${counted(this.stored, "photograph")} stored` : "Nothing was stored";
+    fill(this.said, h("div", { class: "notice" }, h("h3", { text: heading }), h("ul", {}, [...new Set(lines)].map((text) => h("li", { text })))));
+    this.cancel.textContent = "Close";
+    this.cancel.focus();
+  }
+
+  #done() {
+    if (this.stored) toast(`${counted(this.stored, "photograph")} of ${this.id.value} stored in ${this.gallery}.`);
+    this.close(this.stored ? { subjectId: this.id.value } : null);
+  }
+}

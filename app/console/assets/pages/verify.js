@@ -1,0 +1,157 @@
+// Do two photographs show the same face?
+
+import { model, verify } from "../api.js";
+import { facts, field, fill, h, icon, select } from "../dom.js";
+import { distance, oneIn, scientific } from "../format.js";
+import { pasteInto, Picture } from "../picture.js";
+import { problemView } from "../problem.js";
+import { qualityView } from "../quality.js";
+import { ruler } from "../ruler.js";
+import { tookView } from "../took.js";
+
+/** The choices of a false-accept rate: the card's operating points. */
+export function farOptions(card) {
+  const points = card.calibration.operating_points.map(({ far }) => [String(far), oneIn(far)]);
+  return [["", `As configured`], ...points, ["threshold", "Own threshold"]];
+}
+
+export async function verifyPage(place, { signal }) {
+  const card = await model();
+  const changed = () => {
+    clear();
+    button.disabled = !(first.file && second.file);
+    if (first.file && second.file) compare();
+  };
+  const first = new Picture("First picture", changed, { signal });
+  const second = new Picture("Second picture", changed, { signal });
+  const results = h("section", { class: "results", "aria-live": "polite", "aria-label": "Result" });
+  const button = h("button", { type: "button", class: "primary", disabled: true, on: { click: compare } }, "Compare");
+  const threshold = h("input", { type: "number", min: 0, max: 4, step: "any", value: distance(card.calibration.operating_points[0].threshold) });
+  const thresholdField = field("Threshold, squared L2", threshold);
+  thresholdField.hidden = true;
+  const far = select(farOptions(card), "", (chosen) => {
+    thresholdField.hidden = chosen !== "threshold";
+    again();
+  });
+  const face = select([["largest", "Use the largest"], ["only", "Refuse the picture"]], "largest", again);
+  threshold.addEventListener("change", again);
+  let under = new AbortController();
+
+  function clear() {
+    under.abort();
+    fill(results);
+    first.mark([]);
+    second.mark([]);
+  }
+
+  function again() {
+    if (first.file && second.file) compare();
+  }
+
+  async function compare() {
+    clear();
+    under = new AbortController();
+    const mine = under;
+    button.setAttribute("aria-busy", "true");
+    const own = far.value === "threshold";
+    const started = performance.now();
+    try {
+      const answer = await verify(
+        { image1: first.file, image2: second.file, face: face.value, far: own ? null : far.value, threshold: own ? threshold.value : null },
+        mine.signal,
+      );
+      const waited = performance.now() - started;
+      mark(first, answer.face1, answer);
+      mark(second, answer.face2, answer);
+      fill(results, resultView(answer, card, waited));
+    } catch (error) {
+      if (!mine.signal.aborted) fill(results, problemView(error));
+    } finally {
+      if (mine === under) button.removeAttribute("aria-busy");
+    }
+  }
+
+  signal.addEventListener("abort", () => under.abort());
+  pasteInto([first, second], signal);
+  fill(
+    place,
+    h("div", {}, h("h1", { text: "Verify" }), h("p", { class: "lead", text: "Do two photographs show the same face? Drop two pictures, paste them, choose files, or use the camera." })),
+    h("div", { class: "pair" }, first.element, second.element),
+    h(
+      "section",
+      { class: "card", "aria-label": "How to compare" },
+      h(
+        "div",
+        { class: "fields" },
+        field("False accepts allowed", far),
+        thresholdField,
+        field("Where there are several faces", face),
+        h("div", { class: "field fixed" }, button),
+      ),
+    ),
+    results,
+  );
+}
+
+function mark(picture, face, answer) {
+  picture.mark([{ ...face, look: answer.verified ? "match" : "apart" }]);
+}
+
+function resultView(answer, card, waitedMs) {
+  return [
+    h(
+      "div",
+      { class: "card stack" },
+      decisionView(answer),
+      ruler(answer, card.calibration.curve),
+    ),
+    h(
+      "div",
+      { class: "columns" },
+      h("div", { class: "card" }, h("h2", { text: "In numbers" }), numbers(answer)),
+      h(
+        "div",
+        { class: "card stack" },
+        h("h2", { text: "Quality" }),
+        qualityView(answer.face1, "First picture"),
+        qualityView(answer.face2, "Second picture"),
+      ),
+    ),
+    h("div", { class: "card" }, h("h2", { text: "Time by stage" }), tookView(answer.took_ms, waitedMs)),
+  ];
+}
+
+/** The decision in words, for a comparison of two photographs or of one with a subject. */
+export function decisionView(answer, what = "The two faces match") {
+  const { verified } = answer;
+  return h(
+    "div",
+    { class: `decision ${verified ? "match" : "apart"}` },
+    icon(verified ? "match" : "apart"),
+    h("h2", { text: verified ? "Match" : "No match" }),
+    h("p", {}, reasonOf(answer, what)),
+  );
+}
+
+function reasonOf({ verified, distance: d, threshold, far }, what) {
+  const cost = far === null ? "" : ` At this threshold ${far >= 0.095 ? `${oneIn(far)} of` : oneIn(far)} pairs of different people would be accepted.`;
+  const side = verified ? `${what}: their distance of ${distance(d)} is below the threshold of ${distance(threshold)}.` : `Their distance of ${distance(d)} is not below the threshold of ${distance(threshold)}.`;
+  return side + cost;
+}
+
+function closeness({ distance_far: rate, distance: d, threshold }) {
+  if (rate === null) return d < threshold ? "closer than the calibration can tell; fewer than its lowest rate" : "beyond the calibration: strangers are often this far apart";
+  return `${oneIn(rate.estimate)} pairs of different people are this close (95 %: ${scientific(rate.ci95[0])} to ${scientific(rate.ci95[1])})`;
+}
+
+/** The figures behind a decision. */
+export function numbers(answer) {
+  return facts([
+    ["Distance", h("span", { class: "number", text: `${distance(answer.distance)} squared L2` })],
+    ["Threshold", h("span", { class: "number", text: distance(answer.threshold) })],
+    ["False-accept rate", answer.far === null ? "not measured at this threshold" : scientific(answer.far)],
+    ["This distance", closeness(answer)],
+    ["Cosine similarity", h("span", { class: "number", text: distance(answer.similarity) })],
+    ["Model", h("code", { text: answer.model.id })],
+  ]);
+}
