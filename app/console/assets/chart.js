@@ -2,6 +2,8 @@
 
 import { fill, h } from "./dom.js";
 
+const LEAST_PX = 200;
+
 /** A linear scale from a domain to pixels. */
 export function linear([d0, d1], [r0, r1]) {
   const scale = (value) => r0 + ((value - d0) * (r1 - r0)) / (d1 - d0);
@@ -49,7 +51,7 @@ export function figure(words, draw, caption = null) {
   const element = h("figure", { class: "figure" }, svg, caption ? h("figcaption", { text: caption }) : null);
   let width = 0;
   const redraw = () => {
-    if (width < 60) return;
+    if (width < LEAST_PX) return; // not laid out yet
     const { height, marks } = draw(width);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("height", height);

@@ -85,3 +85,11 @@ export function toast(words) {
   document.getElementById("toasts").append(element);
   setTimeout(() => element.remove(), 6000);
 }
+
+/** Bring the top of an answer into view where it came below the fold. */
+export function show(element) {
+  const { top } = element.getBoundingClientRect();
+  if (top < innerHeight * 0.75) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  scrollBy({ top: top - innerHeight * 0.3, behavior: still ? "auto" : "smooth" });
+}

@@ -26,8 +26,15 @@ function outline({ box, landmarks = [], label = null, look = "" }, unit, width) 
   ];
 }
 
+const ruler = document.createElement("canvas").getContext("2d");
+
+function widthOf(label) {
+  ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
+  return ruler.measureText(label).width;
+}
+
 function nameTag(label, box, unit, width) {
-  const wide = (label.length * 7.4 + 14) * unit;
+  const wide = (widthOf(label) + 14) * unit;
   const tall = 22 * unit;
   const left = Math.max(0, Math.min(box.left, width - wide));
   const top = box.top - tall - 4 * unit > 0 ? box.top - tall - 4 * unit : box.bottom + 4 * unit;

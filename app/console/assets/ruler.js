@@ -7,7 +7,6 @@ import { distance as shown, oneIn } from "./format.js";
 const HEIGHT = 250;
 const TOP = 34;
 const BASE = 188;
-const LABEL_PX = 62;
 
 /** The end of the ruler: 4 is opposite, but strangers rarely lie beyond 2.4. */
 function reach(answer) {
@@ -48,7 +47,7 @@ function within(position, width, text, y, className) {
 
 function marks(width, answer, curve) {
   const end = reach(answer);
-  const x = linear([0, end], [width < 420 ? LABEL_PX + 8 : LABEL_PX + 24, width - 10]);
+  const x = linear([0, end], [width < 420 ? 80 : 88, width - 10]);
   const y = logarithmic([curve.at(-1).far / 2, 1], [BASE, TOP]);
   const points = curve.filter((point) => point.threshold <= end).map((point) => [x(point.threshold), y(point.far)]);
   const area = [[points.at(-1)[0], BASE], ...points.toReversed(), [points[0][0], BASE]];

@@ -1,7 +1,7 @@
 // Who is in this photograph?
 
 import { identify } from "../api.js";
-import { field, fill, h, select } from "../dom.js";
+import { field, fill, h, select, show } from "../dom.js";
 import { thumbnail } from "../faces.js";
 import { counted, distance, oneIn, percent } from "../format.js";
 import { allGalleries, galleryField } from "../galleries.js";
@@ -44,6 +44,7 @@ export async function identifyPage(place, { signal }) {
       const answer = await identify(fields, mine.signal);
       picture.mark(answer.faces.map(marked));
       fill(results, resultView(answer, performance.now() - started, picture, (revision) => look(null, revision)));
+      if (minRevision === null) show(results);
     } catch (error) {
       if (!mine.signal.aborted) fill(results, problemView(error));
     } finally {
@@ -120,7 +121,7 @@ function faceRow(face, index, { answer, picture, again }) {
     h(
       "div",
       {},
-      h("div", { class: "heading" }, h("h3", { text: known ? nameOf(face.candidates[0]) : "Unknown" }), h("span", { class: known ? "tag good" : "tag warn", text: known ? "identified" : "unknown" })),
+      h("div", { class: "heading" }, h("h3", { text: known ? nameOf(face.candidates[0]) : title }), h("span", { class: known ? "tag good" : "tag warn", text: known ? "identified" : "unknown" })),
       known ? h("ol", { class: "candidates", "aria-label": `Candidates for ${title.toLowerCase()}` }, face.candidates.map((candidate) => candidateRow(candidate, answer.gallery.name))) : null,
       known ? null : h("p", { class: "small muted", text: "Nobody in the gallery is below the threshold." }),
     ),

@@ -2,7 +2,7 @@
 
 import { model } from "../api.js";
 import { facts, field, fill, h } from "../dom.js";
-import { count, distance, fact, oneIn, percent, scientific, sentence, words } from "../format.js";
+import { count, counted, distance, fact, oneIn, percent, scientific, sentence, words } from "../format.js";
 import { farAt, fpirOf, thresholdAt, valAt } from "../rates.js";
 import { ratesFigure, rocFigure } from "../roc.js";
 
@@ -49,7 +49,7 @@ export async function modelPage(place) {
     ),
     h(
       "div",
-      { class: "columns" },
+      { class: "columns wide-right" },
       h("section", { class: "card stack", "aria-label": "ROC" }, h("h2", { text: "ROC" }), roc.element),
       h("section", { class: "card stack", "aria-label": "Operating points" }, h("h2", { text: "Operating points" }), pointTable(table)),
     ),
@@ -65,16 +65,11 @@ function costOf(curve, threshold, faces) {
   const rejects = val === null ? null : 1 - val;
   const said = `${oneIn(far.estimate)} pairs of different people accepted${rejects === null ? "" : `, ${percent(rejects)} of one person's pairs rejected`}`;
   const parts = [
-    cost("False accepts", oneIn(far.estimate), `of comparisons of different people; 95 %: ${scientific(far.ci95[0])} to ${scientific(far.ci95[1])}`, logShare(far.estimate, curve), "accept"),
+    cost("False accepts", oneIn(far.estimate), `of comparisons of different people; 95 %: ${scientific(far.ci95[0])} to ${scientific(far.ci95[1])}`, far.estimate, "accept"),
     cost("False rejects", rejects === null ? "not measured" : percent(rejects), "of comparisons of one person with another photograph of the same", rejects ?? 0, "reject"),
-    cost("Strangers named", fpir >= 1 ? "nearly all" : percent(fpir), `who are looked up among ${faces === 1 ? "1 face" : `${count(faces)} faces`} are given a name (at most)`, fpir, "accept"),
+    cost("Strangers named", `up to ${percent(fpir)}`, `of strangers who are looked up among ${counted(faces, "face")} are given a name`, fpir, "accept"),
   ];
   return { words: said, parts };
-}
-
-function logShare(far, curve) {
-  const least = Math.log(curve.at(-1).far);
-  return (Math.log(far) - least) / (Math.log(curve[0].far) - least);
 }
 
 function cost(name, value, more, share, look) {
@@ -83,8 +78,8 @@ function cost(name, value, more, share, look) {
 }
 
 function pointTable(body) {
-  const head = [["False accepts", false], ["Threshold", true], ["95 %", true], ["Accepted of one person (VAL)", true], ["", false]];
-  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Operating points" }, h("table", {}, h("thead", {}, h("tr", {}, head.map(([text, number]) => (text ? h("th", { scope: "col", class: number ? "number" : null, text }) : h("td"))))), body));
+  const head = [["False accepts", false], ["Threshold", true], ["95 %", true], ["VAL", true], ["", false]];
+  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Operating points" }, h("table", {}, h("caption", { text: "VAL: the share of one person's pairs that are accepted." }), h("thead", {}, h("tr", {}, head.map(([text, number]) => (text ? h("th", { scope: "col", class: number ? "number" : null, text }) : h("td"))))), body));
 }
 
 function pointRow(point, card, threshold, move) {

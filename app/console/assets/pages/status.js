@@ -2,7 +2,7 @@
 
 import { metrics, Problem, ready } from "../api.js";
 import { fill, h } from "../dom.js";
-import { bytes, count, fact, milliseconds, sentence, words } from "../format.js";
+import { bytes, count, counted, fact, milliseconds, sentence, words } from "../format.js";
 import { advice, problemView } from "../problem.js";
 import { labelValues, parse, quantile, sumOf, valueOf } from "../prometheus.js";
 
@@ -89,7 +89,7 @@ function healthView(report) {
       h("span", {}, h("span", { class: check.ok ? "tag good" : "tag bad", text: check.ok ? "ok" : "fails" })),
       h("strong", { text: sentence(words(name)) }),
       check.detail ? h("span", { class: "said", text: sentence(check.detail) }) : null,
-      h("span", { class: "said small muted", text: Object.entries(check.facts).map(([key, value]) => `${words(key)} ${shown(key, value)}`).join(" · ") }),
+      h("span", { class: "said small muted", text: Object.entries(check.facts).map(([key, value]) => `${words(key.replace(/_bytes$/, ""))} ${shown(key, value)}`).join(" · ") }),
     ),
   );
   return [h("p", {}, h("span", { class: `tag ${TONE[report.status]}`, text: sentence(words(report.status)) })), h("ul", { class: "checks" }, rows)];
@@ -113,7 +113,7 @@ function nowView(samples, history) {
     gauge("Waiting in queues", count(history.at(-1).waiting), waiting.map(([queue, depth]) => `${queue} ${depth}`).join(" · "), history.map((point) => point.waiting)),
     gauge("Requests in progress", count(valueOf(samples, "sameface_requests_in_progress") ?? 0)),
     gauge("Index revision", applied === null ? "none" : count(applied), lagWords(applied, database, valueOf(samples, "sameface_index_seconds_since_success"))),
-    gauge("Enrolled", count(valueOf(samples, "sameface_index_faces") ?? 0), `faces of ${count(valueOf(samples, "sameface_index_subjects") ?? 0)} subjects in ${count(valueOf(samples, "sameface_index_galleries") ?? 0)} galleries`),
+    gauge("Enrolled faces", count(valueOf(samples, "sameface_index_faces") ?? 0), `${counted(valueOf(samples, "sameface_index_subjects") ?? 0, "subject")} in ${counted(valueOf(samples, "sameface_index_galleries") ?? 0, "gallery", "galleries")}`),
     memory === null ? null : gauge("Memory", bytes(memory), started === null ? null : `up for ${uptime(Date.now() / 1000 - started)}`),
   );
 }
@@ -141,12 +141,13 @@ function spark(series) {
 
 function latencyTable(samples, name, label) {
   const values = labelValues(samples, `${name}_count`, label).filter((value) => valueOf(samples, `${name}_count`, { [label]: value }) > 0);
+  if (label === "route") values.sort((a, b) => valueOf(samples, `${name}_count`, { route: b }) - valueOf(samples, `${name}_count`, { route: a }));
   if (!values.length) return h("p", { class: "muted", text: "Nothing was measured yet: send a picture." });
   const rows = values.map((value) => {
     const seen = valueOf(samples, `${name}_count`, { [label]: value });
     const cells = [0.5, 0.95].map((share) => milliseconds(quantile(samples, name, { [label]: value }, share) * 1000));
     const mean = milliseconds((valueOf(samples, `${name}_sum`, { [label]: value }) / seen) * 1000);
-    return h("tr", {}, h("th", { scope: "row" }, label === "stage" ? sentence(words(value)) : h("code", { text: value })), [count(seen), mean, ...cells].map((text) => h("td", { class: "number", text })));
+    return h("tr", {}, h("th", { scope: "row" }, label === "stage" ? sentence(words(value)) : value === "unmatched" ? "Pages, and what is no route" : h("code", { text: value })), [count(seen), mean, ...cells].map((text) => h("td", { class: "number", text })));
   });
   const head = ["Times", "Mean", "Half within", "95 % within"].map((text) => h("th", { scope: "col", class: "number", text }));
   return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": label === "stage" ? "Latency by stage" : "Requests by route" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: sentence(label) }), head)), h("tbody", {}, rows)));

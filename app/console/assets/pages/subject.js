@@ -1,6 +1,6 @@
 // One subject: name, metadata, end, faces; everything of it can be changed and erased.
 
-import { changeSubject, eraseFace, eraseSubject, facesOf, subject as read, verifySubject } from "../api.js";
+import { changeSubject, eraseFace, eraseSubject, facesOf, model, subject as read, verifySubject } from "../api.js";
 import { confirm } from "../dialog.js";
 import { field, fill, h, toast } from "../dom.js";
 import { enrolSubject } from "../enrolment.js";
@@ -97,7 +97,7 @@ function comparison({ gallery, subjectId }) {
     fill(said, h("p", { class: "muted", text: "Comparing…" }));
     try {
       const answer = await verifySubject(gallery, subjectId, { image });
-      fill(said, decisionView(answer, "The photograph shows this subject"), numbers(answer));
+      fill(said, decisionView(answer, "The photograph shows this subject"), numbers(answer, (await model()).calibration.curve));
     } catch (error) {
       fill(said, problemView(error));
     }

@@ -1,8 +1,8 @@
 // Do two photographs show the same face?
 
 import { model, verify } from "../api.js";
-import { facts, field, fill, h, icon, select } from "../dom.js";
-import { distance, oneIn, scientific } from "../format.js";
+import { facts, field, fill, h, icon, select, show } from "../dom.js";
+import { distance, oneIn, percent, scientific } from "../format.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
 import { qualityView } from "../quality.js";
@@ -64,6 +64,7 @@ export async function verifyPage(place, { signal }) {
       mark(first, answer.face1, answer);
       mark(second, answer.face2, answer);
       fill(results, resultView(answer, card, waited));
+      show(results);
     } catch (error) {
       if (!mine.signal.aborted) fill(results, problemView(error));
     } finally {
@@ -108,7 +109,7 @@ function resultView(answer, card, waitedMs) {
     h(
       "div",
       { class: "columns" },
-      h("div", { class: "card" }, h("h2", { text: "In numbers" }), numbers(answer)),
+      h("div", { class: "card" }, h("h2", { text: "In numbers" }), numbers(answer, card.calibration.curve)),
       h(
         "div",
         { class: "card stack" },
@@ -139,18 +140,20 @@ function reasonOf({ verified, distance: d, threshold, far }, what) {
   return side + cost;
 }
 
-function closeness({ distance_far: rate, distance: d, threshold }) {
-  if (rate === null) return d < threshold ? "closer than the calibration can tell; fewer than its lowest rate" : "beyond the calibration: strangers are often this far apart";
+function closeness({ distance_far: rate, distance: d }, curve) {
+  const [most, least] = [curve[0], curve.at(-1)];
+  if (rate === null && d < least.threshold) return `fewer than ${oneIn(least.far)} pairs of different people are this close`;
+  if (rate === null) return `more than ${percent(most.far)} of pairs of different people are this close`;
   return `${oneIn(rate.estimate)} pairs of different people are this close (95 %: ${scientific(rate.ci95[0])} to ${scientific(rate.ci95[1])})`;
 }
 
 /** The figures behind a decision. */
-export function numbers(answer) {
+export function numbers(answer, curve) {
   return facts([
     ["Distance", h("span", { class: "number", text: `${distance(answer.distance)} squared L2` })],
     ["Threshold", h("span", { class: "number", text: distance(answer.threshold) })],
     ["False-accept rate", answer.far === null ? "not measured at this threshold" : scientific(answer.far)],
-    ["This distance", closeness(answer)],
+    ["This distance", closeness(answer, curve)],
     ["Cosine similarity", h("span", { class: "number", text: distance(answer.similarity) })],
     ["Model", h("code", { text: answer.model.id })],
   ]);
