@@ -40,7 +40,14 @@ async function answered(method, path, { query = {}, body = null, json = null, si
   const headers = {};
   if (key.get()) headers["X-API-Key"] = key.get();
   if (json !== null) headers["Content-Type"] = "application/json";
-  const options = { method, headers, body: json === null ? body : JSON.stringify(json), signal, cache: "no-store", credentials: "omit" };
+  const options = {
+    method,
+    headers,
+    body: json === null ? body : JSON.stringify(json),
+    signal,
+    cache: "no-store",
+    credentials: "omit",
+  };
   try {
     return await fetch(address, options);
   } catch (error) {
@@ -102,7 +109,8 @@ export const createGallery = (name) => asked("POST", "galleries", { json: { name
 export const dropGallery = (name) => asked("DELETE", `galleries/${id(name)}`);
 
 export const subjects = (query, signal) => asked("GET", "gallery/subjects", { query, signal });
-export const subject = (name, subjectId) => asked("GET", `gallery/subjects/${id(subjectId)}`, { query: { gallery: name } });
+export const subject = (name, subjectId) =>
+  asked("GET", `gallery/subjects/${id(subjectId)}`, { query: { gallery: name } });
 export const changeSubject = (name, subjectId, json) =>
   asked("PATCH", `gallery/subjects/${id(subjectId)}`, { query: { gallery: name }, json });
 export const eraseSubject = (name, subjectId) =>
@@ -117,7 +125,10 @@ export const eraseFace = (name, faceId) => asked("DELETE", `gallery/faces/${id(f
 /** The crop of an enrolled face as a Blob; null where the service keeps none or the key may not see it. */
 export async function crop(name, faceId) {
   try {
-    const response = await request("GET", `gallery/faces/${id(faceId)}/crop`, { query: { gallery: name }, quiet: true });
+    const response = await request("GET", `gallery/faces/${id(faceId)}/crop`, {
+      query: { gallery: name },
+      quiet: true,
+    });
     return response.headers.get("content-type")?.startsWith("image/") ? response.blob() : null;
   } catch {
     return null;

@@ -11,7 +11,13 @@ import { verifyPage } from "./pages/verify.js";
 import { problemView } from "./problem.js";
 import { installTheme } from "./theme.js";
 
-const PAGES = { verify: verifyPage, identify: identifyPage, gallery: galleryPage, model: modelPage, status: statusPage };
+const PAGES = {
+  verify: verifyPage,
+  identify: identifyPage,
+  gallery: galleryPage,
+  model: modelPage,
+  status: statusPage,
+};
 const SLOW_MS = 250;
 
 const main = document.getElementById("main");
@@ -19,7 +25,11 @@ let leave = null;
 
 /** "#/gallery/staff/a%2Fb" -> ["gallery", "staff", "a/b"] */
 function parts() {
-  return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent).filter((part) => part !== "");
+  return location.hash
+    .replace(/^#\/?/, "")
+    .split("/")
+    .map(decodeURIComponent)
+    .filter((part) => part !== "");
 }
 
 /** Show the page of the address; a page is told by a signal when it is left. */
@@ -30,7 +40,9 @@ async function show(moved) {
   leave = new AbortController();
   const { signal } = leave;
   for (const link of document.querySelectorAll(".tabs a")) {
-    link.getAttribute("href") === `#/${name}` ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+    link.getAttribute("href") === `#/${name}`
+      ? link.setAttribute("aria-current", "page")
+      : link.removeAttribute("aria-current");
   }
   const place = h("div", { class: "page", "data-page": name });
   fill(main, place);

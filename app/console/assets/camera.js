@@ -22,7 +22,10 @@ function stop(video) {
 async function start(video, deviceId) {
   stop(video);
   const wanted = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { ...wanted, width: { ideal: 1280 } }, audio: false });
+  video.srcObject = await navigator.mediaDevices.getUserMedia({
+    video: { ...wanted, width: { ideal: 1280 } },
+    audio: false,
+  });
   await video.play();
 }
 
@@ -39,30 +42,35 @@ async function deviceChoice(video) {
   const cameras = all.filter((device) => device.kind === "videoinput");
   if (cameras.length < 2) return null;
   const names = cameras.map((camera, index) => [camera.deviceId, camera.label || `Camera ${index + 1}`]);
-  return field("Camera", select(names, null, (deviceId) => start(video, deviceId)));
+  return field(
+    "Camera",
+    select(names, null, (deviceId) => start(video, deviceId)),
+  );
 }
 
 /** Show the camera's picture in a dialog; resolves to a File, or null where none was taken. */
 export async function takePicture() {
   const video = h("video", { playsinline: true, muted: true, "aria-label": "Picture of the camera, mirrored" });
   video.muted = true;
-  const taken = await open(
-    "Take a picture",
-    (close) => {
-      const said = h("p", { class: "muted", role: "status", text: "Waiting for the camera…" });
-      const choice = h("div");
-      const take = h("button", { type: "button", class: "primary", disabled: true, on: { click: async () => close(await shot(video)) } }, icon("camera"), "Take the picture");
-      const begun = start(video, null).then(async () => {
-        said.textContent = "Look straight at the camera, in even light.";
-        take.disabled = false;
-        take.focus();
-        fill(choice, await deviceChoice(video));
-      });
-      begun.catch((error) => (said.textContent = REFUSED[error.name] ?? `The camera does not work: ${error.message}`));
-      const cancel = h("button", { type: "button", text: "Cancel", on: { click: () => close(null) } });
-      return h("div", { class: "stack camera" }, video, said, choice, h("div", { class: "buttons end" }, cancel, take));
-    },
-  );
+  const taken = await open("Take a picture", (close) => {
+    const said = h("p", { class: "muted", role: "status", text: "Waiting for the camera…" });
+    const choice = h("div");
+    const take = h(
+      "button",
+      { type: "button", class: "primary", disabled: true, on: { click: async () => close(await shot(video)) } },
+      icon("camera"),
+      "Take the picture",
+    );
+    const begun = start(video, null).then(async () => {
+      said.textContent = "Look straight at the camera, in even light.";
+      take.disabled = false;
+      take.focus();
+      fill(choice, await deviceChoice(video));
+    });
+    begun.catch((error) => (said.textContent = REFUSED[error.name] ?? `The camera does not work: ${error.message}`));
+    const cancel = h("button", { type: "button", text: "Cancel", on: { click: () => close(null) } });
+    return h("div", { class: "stack camera" }, video, said, choice, h("div", { class: "buttons end" }, cancel, take));
+  });
   stop(video);
   return taken;
 }

@@ -26,12 +26,19 @@ export function open(title, content, className = "") {
 export function confirm({ title, words, action, typed = null }) {
   return open(title, (close) => {
     const yes = h("button", { type: "submit", class: "danger solid", text: action, disabled: typed !== null });
-    const cancel = h("button", { type: "button", text: "Cancel", autofocus: typed === null, on: { click: () => close(false) } });
+    const cancel = h("button", {
+      type: "button",
+      text: "Cancel",
+      autofocus: typed === null,
+      on: { click: () => close(false) },
+    });
     const form = h("form", { method: "dialog", on: { submit: submitted } }, h("p", { text: words }));
     if (typed !== null) {
       const input = h("input", { id: "confirm-name", autocomplete: "off", spellcheck: "false", autofocus: true });
       input.addEventListener("input", () => (yes.disabled = input.value !== typed));
-      form.append(h("div", { class: "field" }, h("label", { for: "confirm-name", text: `Type ${typed} to confirm` }), input));
+      form.append(
+        h("div", { class: "field" }, h("label", { for: "confirm-name", text: `Type ${typed} to confirm` }), input),
+      );
     }
     form.append(h("div", { class: "buttons end" }, cancel, yes));
     function submitted(event) {

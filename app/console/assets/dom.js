@@ -1,7 +1,19 @@
 // Elements from code: the page never parses text as HTML, so nothing that a picture or a name says can become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
-const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "line", "polyline", "polygon", "text", "title", "tspan"]);
+const SVG_TAGS = new Set([
+  "svg",
+  "g",
+  "path",
+  "rect",
+  "circle",
+  "line",
+  "polyline",
+  "polygon",
+  "text",
+  "title",
+  "tspan",
+]);
 
 /** An element. `on` holds listeners, `class`, `text`, `hidden` and the like are set; null children are left out. */
 export function h(tag, properties = {}, ...children) {
@@ -48,7 +60,14 @@ export function icon(name) {
   return h(
     "svg",
     { viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
-    h("path", { d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linecap": "round", "stroke-linejoin": "round" }),
+    h("path", {
+      d: ICONS[name],
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.8,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+    }),
   );
 }
 
@@ -60,7 +79,13 @@ export function field(label, control, hint = null, fixed = false) {
   control.id ||= `field-${fields}`;
   const hinted = hint ? h("p", { class: "hint", id: `${control.id}-hint`, text: hint }) : null;
   if (hinted) control.setAttribute("aria-describedby", hinted.id);
-  return h("div", { class: fixed ? "field fixed" : "field" }, h("label", { for: control.id, text: label }), control, hinted);
+  return h(
+    "div",
+    { class: fixed ? "field fixed" : "field" },
+    h("label", { for: control.id, text: label }),
+    control,
+    hinted,
+  );
 }
 
 /** A choice; `options` are [value, words]. */

@@ -17,7 +17,10 @@ const AT_ONCE = 5;
  * Without `subjectId` it asks for one, and for a name and metadata.
  */
 export function enrolSubject({ gallery, subjectId = null }) {
-  return open(subjectId ? `Add photographs of ${subjectId}` : "Add a subject", (close) => new EnrolmentForm(gallery, subjectId, close).element);
+  return open(
+    subjectId ? `Add photographs of ${subjectId}` : "Add a subject",
+    (close) => new EnrolmentForm(gallery, subjectId, close).element,
+  );
 }
 
 class EnrolmentForm {
@@ -27,11 +30,30 @@ class EnrolmentForm {
     this.files = [];
     this.stored = 0;
     this.close = close;
-    this.id = h("input", { value: subjectId ?? freshId(), required: true, maxlength: 128, autocomplete: "off", spellcheck: "false" });
+    this.id = h("input", {
+      value: subjectId ?? freshId(),
+      required: true,
+      maxlength: 128,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.name = h("input", { maxlength: 256, autocomplete: "off" });
     this.metadata = h("textarea", { spellcheck: "false", placeholder: '{"floor": 3}' });
-    this.several = select([["reject", "Turn the picture down"], ["largest", "Take the largest face"]], "reject");
-    this.duplicate = select([["report", "Store it and say so"], ["reject", "Store nothing"], ["allow", "Do not look"]], "report");
+    this.several = select(
+      [
+        ["reject", "Turn the picture down"],
+        ["largest", "Take the largest face"],
+      ],
+      "reject",
+    );
+    this.duplicate = select(
+      [
+        ["report", "Store it and say so"],
+        ["reject", "Store nothing"],
+        ["allow", "Do not look"],
+      ],
+      "report",
+    );
     this.chosen = h("ul", { class: "chosen", "aria-label": "Chosen photographs" });
     this.progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Photographs sent" });
     this.said = h("div", { class: "stack", "aria-live": "polite" });
@@ -45,16 +67,45 @@ class EnrolmentForm {
       "div",
       { class: "field" },
       h("span", { class: "label", text: "Photographs" }),
-      h("div", { class: "buttons" }, chooser("Choose", (files) => this.#add(files), { multiple: true, label: "Choose photographs" }), cameraAllowed() ? h("button", { type: "button", on: { click: () => this.#take() } }, icon("camera"), "Camera") : null),
-      h("p", { class: "hint", text: "Several are better than one: other light, other days. Drop or paste them here too." }),
+      h(
+        "div",
+        { class: "buttons" },
+        chooser("Choose", (files) => this.#add(files), { multiple: true, label: "Choose photographs" }),
+        cameraAllowed()
+          ? h("button", { type: "button", on: { click: () => this.#take() } }, icon("camera"), "Camera")
+          : null,
+      ),
+      h("p", {
+        class: "hint",
+        text: "Several are better than one: other light, other days. Drop or paste them here too.",
+      }),
       this.chosen,
     );
     const form = h(
       "form",
-      { method: "dialog", on: { submit: (event) => this.#send(event), paste: (event) => this.#add([imageOf(event.clipboardData)]) } },
-      this.subjectId ? null : [field("Subject id", this.id, "What your own records call this person"), field("Name (may be empty)", this.name)],
+      {
+        method: "dialog",
+        on: { submit: (event) => this.#send(event), paste: (event) => this.#add([imageOf(event.clipboardData)]) },
+      },
+      this.subjectId
+        ? null
+        : [
+            field("Subject id", this.id, "What your own records call this person"),
+            field("Name (may be empty)", this.name),
+          ],
       pictures,
-      h("details", {}, h("summary", { text: "More" }), h("div", { class: "stack" }, this.subjectId ? null : field("Metadata, a JSON object (may be empty)", this.metadata), field("Where there are several faces", this.several), field("Where the face is another subject's", this.duplicate))),
+      h(
+        "details",
+        {},
+        h("summary", { text: "More" }),
+        h(
+          "div",
+          { class: "stack" },
+          this.subjectId ? null : field("Metadata, a JSON object (may be empty)", this.metadata),
+          field("Where there are several faces", this.several),
+          field("Where the face is another subject's", this.duplicate),
+        ),
+      ),
       this.progress,
       this.said,
       h("div", { class: "buttons end" }, this.cancel, this.submit),
@@ -78,7 +129,10 @@ class EnrolmentForm {
 
   #showFiles() {
     this.submit.disabled = this.files.length === 0;
-    fill(this.chosen, this.files.map((file) => this.#thumb(file)));
+    fill(
+      this.chosen,
+      this.files.map((file) => this.#thumb(file)),
+    );
   }
 
   #thumb(file) {
@@ -89,7 +143,12 @@ class EnrolmentForm {
       this.files = this.files.filter((other) => other !== file);
       this.#showFiles();
     };
-    return h("li", {}, image, h("button", { type: "button", "aria-label": `Leave out ${file.name}`, on: { click: leave } }, icon("cross")));
+    return h(
+      "li",
+      {},
+      image,
+      h("button", { type: "button", "aria-label": `Leave out ${file.name}`, on: { click: leave } }, icon("cross")),
+    );
   }
 
   #fields() {
@@ -146,15 +205,35 @@ class EnrolmentForm {
     this.stored += answer.faces.filter((row) => row.status === "enrolled").length;
     const outliers = answer.faces.filter((row) => row.outlier);
     return [
-      ...answer.faces.filter((row) => row.status === "rejected").map((row) => `Not stored: ${rejected({ ...row, image: row.image + start })}`),
-      ...outliers.map((row) => `Stored, but look at it: picture ${row.image + start + 1} is ${distance(row.own_distance)} from the subject's other faces and may show someone else`),
-      ...answer.duplicates.map((other) => `Stored, but look at it: the same face is enrolled as ${other.subject_id} at distance ${distance(other.distance)}`),
+      ...answer.faces
+        .filter((row) => row.status === "rejected")
+        .map((row) => `Not stored: ${rejected({ ...row, image: row.image + start })}`),
+      ...outliers.map(
+        (row) =>
+          `Stored, but look at it: picture ${row.image + start + 1} is ${distance(row.own_distance)} from the subject's other faces and may show someone else`,
+      ),
+      ...answer.duplicates.map(
+        (other) =>
+          `Stored, but look at it: the same face is enrolled as ${other.subject_id} at distance ${distance(other.distance)}`,
+      ),
     ];
   }
 
   #report(lines) {
     const heading = this.stored ? `${counted(this.stored, "photograph")} stored` : "Nothing was stored";
-    fill(this.said, h("div", { class: "notice" }, h("h3", { text: heading }), h("ul", {}, [...new Set(lines)].map((text) => h("li", { text })))));
+    fill(
+      this.said,
+      h(
+        "div",
+        { class: "notice" },
+        h("h3", { text: heading }),
+        h(
+          "ul",
+          {},
+          [...new Set(lines)].map((text) => h("li", { text })),
+        ),
+      ),
+    );
     this.cancel.textContent = "Close";
     this.cancel.focus();
   }

@@ -17,11 +17,20 @@ export function overlay(faces, width, height, shownWidth) {
 }
 
 function outline({ box, landmarks = [], label = null, look = "" }, unit, width) {
-  const frame = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, rx: 6 * unit, "vector-effect": "non-scaling-stroke" };
+  const frame = {
+    x: box.left,
+    y: box.top,
+    width: box.right - box.left,
+    height: box.bottom - box.top,
+    rx: 6 * unit,
+    "vector-effect": "non-scaling-stroke",
+  };
   return [
     h("rect", { ...frame, class: "face-under" }),
     h("rect", { ...frame, class: `face-box ${look}` }),
-    landmarks.map(([x, y]) => h("circle", { cx: x, cy: y, r: 3 * unit, class: "landmark", "vector-effect": "non-scaling-stroke" })),
+    landmarks.map(([x, y]) =>
+      h("circle", { cx: x, cy: y, r: 3 * unit, class: "landmark", "vector-effect": "non-scaling-stroke" }),
+    ),
     label ? nameTag(label, box, unit, width) : null,
   ];
 }
@@ -47,7 +56,12 @@ function margins(box, width, height, around) {
   const more = around * Math.max(box.right - box.left, box.bottom - box.top);
   const left = Math.max(0, Math.floor(box.left - more));
   const top = Math.max(0, Math.floor(box.top - more));
-  return { left, top, width: Math.min(width, Math.ceil(box.right + more)) - left, height: Math.min(height, Math.ceil(box.bottom + more)) - top };
+  return {
+    left,
+    top,
+    width: Math.min(width, Math.ceil(box.right + more)) - left,
+    height: Math.min(height, Math.ceil(box.bottom + more)) - top,
+  };
 }
 
 /** A square thumbnail of a face, a canvas element named for screen readers. */
@@ -55,7 +69,9 @@ export function thumbnail(image, box, words) {
   const side = Math.max(box.right - box.left, box.bottom - box.top) * 1.3;
   const canvas = h("canvas", { class: "thumb", width: THUMB_PX, height: THUMB_PX, role: "img", "aria-label": words });
   const centre = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
-  canvas.getContext("2d").drawImage(image, centre[0] - side / 2, centre[1] - side / 2, side, side, 0, 0, THUMB_PX, THUMB_PX);
+  canvas
+    .getContext("2d")
+    .drawImage(image, centre[0] - side / 2, centre[1] - side / 2, side, side, 0, 0, THUMB_PX, THUMB_PX);
   return canvas;
 }
 
@@ -65,7 +81,10 @@ export function cutOut(image, box, around = AROUND) {
   const canvas = h("canvas", { width: part.width, height: part.height });
   canvas.getContext("2d").drawImage(image, part.left, part.top, part.width, part.height, 0, 0, part.width, part.height);
   return new Promise((resolve, reject) => {
-    const done = (blob) => (blob ? resolve(new File([blob], "face.jpg", { type: "image/jpeg" })) : reject(new Error("the face could not be cut out")));
+    const done = (blob) =>
+      blob
+        ? resolve(new File([blob], "face.jpg", { type: "image/jpeg" }))
+        : reject(new Error("the face could not be cut out"));
     canvas.toBlob(done, "image/jpeg", 0.95);
   });
 }

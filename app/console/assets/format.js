@@ -74,6 +74,9 @@ export function fact(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return Number.isInteger(value) ? count(value) : String(rounded(value, 4));
   if (Array.isArray(value)) return value.map(fact).join(", ") || "none";
-  if (typeof value === "object") return Object.entries(value).map(([name, inner]) => `${words(name)}: ${fact(inner)}`).join("; ");
+  if (typeof value === "object")
+    return Object.entries(value)
+      .map(([name, inner]) => `${words(name)}: ${fact(inner)}`)
+      .join("; ");
   return String(value);
 }

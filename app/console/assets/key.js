@@ -15,20 +15,31 @@ export function askForKey(problem = null) {
 
 async function ask(problem) {
   const entered = await open("API key", (close) => {
-    const input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", autofocus: true, required: true });
+    const input = h("input", {
+      type: "password",
+      autocomplete: "off",
+      spellcheck: "false",
+      autofocus: true,
+      required: true,
+    });
     const said = h("div", { "aria-live": "polite" });
     if (problem && key.get()) said.append(problemView(problem));
     const submit = h("button", { type: "submit", class: "primary", text: "Use this key" });
     const form = h(
       "form",
       { method: "dialog", on: { submit: use } },
-      h("p", { class: "muted", text: "This service asks for a key. It is kept until this tab is closed, and sent to this service only." }),
+      h("p", {
+        class: "muted",
+        text: "This service asks for a key. It is kept until this tab is closed, and sent to this service only.",
+      }),
       field("Key", input, "It begins with sameface_"),
       said,
       h(
         "div",
         { class: "buttons end" },
-        key.get() ? h("button", { type: "button", text: "Forget the key", on: { click: () => close("forget") } }) : null,
+        key.get()
+          ? h("button", { type: "button", text: "Forget the key", on: { click: () => close("forget") } })
+          : null,
         h("button", { type: "button", text: "Cancel", on: { click: () => close(null) } }),
         submit,
       ),
@@ -61,7 +72,11 @@ async function ask(problem) {
 /** Set the key if the service accepts it; raises the Problem otherwise. */
 async function tryOut(value) {
   if (!/^[\x21-\x7e]+$/.test(value)) {
-    throw new Problem({ code: "not_a_key", title: "Not a key", detail: "A key has letters, digits and underscores only." });
+    throw new Problem({
+      code: "not_a_key",
+      title: "Not a key",
+      detail: "A key has letters, digits and underscores only.",
+    });
   }
   key.set(value);
   await model({ quiet: true });

@@ -18,7 +18,12 @@ export function chooser(words, onFiles, { multiple = false, label = words, prima
     onFiles([...input.files]);
     input.value = "";
   });
-  const button = h("button", { type: "button", class: primary ? "primary" : null, "aria-label": label, on: { click: () => input.click() } }, icon("picture"), words);
+  const button = h(
+    "button",
+    { type: "button", class: primary ? "primary" : null, "aria-label": label, on: { click: () => input.click() } },
+    icon("picture"),
+    words,
+  );
   return [button, input];
 }
 
@@ -32,7 +37,12 @@ export class Picture {
     this.onChange = onChange;
     this.drop = h("div", { class: "drop" });
     this.tools = h("div", { class: "buttons" });
-    this.element = h("section", { class: wide ? "card picture wide" : "card picture", "aria-label": title }, h("h2", {}, title, this.tools), this.drop);
+    this.element = h(
+      "section",
+      { class: wide ? "card picture wide" : "card picture", "aria-label": title },
+      h("h2", {}, title, this.tools),
+      this.drop,
+    );
     this.element.addEventListener("dragover", (event) => this.#over(event, true));
     this.element.addEventListener("dragleave", (event) => this.#over(event, false));
     this.element.addEventListener("drop", (event) => this.#dropped(event));
@@ -79,7 +89,14 @@ export class Picture {
     this.drop.classList.toggle("filled", this.file !== null);
     fill(this.tools, this.file ? this.#removal() : null);
     if (!this.file) fill(this.drop, this.#invitation());
-    else if (!this.image) fill(this.drop, h("p", { class: "invitation muted", text: `${this.file.name}: this browser cannot show it, but the service may read it.` }));
+    else if (!this.image)
+      fill(
+        this.drop,
+        h("p", {
+          class: "invitation muted",
+          text: `${this.file.name}: this browser cannot show it, but the service may read it.`,
+        }),
+      );
     else {
       this.seen = h("div", { class: "seen" }, this.image);
       this.resized.disconnect();
@@ -93,7 +110,11 @@ export class Picture {
       await this.set(null);
       this.element.querySelector(".invitation button")?.focus();
     };
-    return h("button", { type: "button", class: "slim", "aria-label": `Remove ${this.title.toLowerCase()}`, on: { click: remove } }, "Remove");
+    return h(
+      "button",
+      { type: "button", class: "slim", "aria-label": `Remove ${this.title.toLowerCase()}`, on: { click: remove } },
+      "Remove",
+    );
   }
 
   #invitation() {
@@ -111,7 +132,14 @@ export class Picture {
         "div",
         { class: "buttons" },
         chooser("Choose", ([file]) => file && this.set(file), { label: `Choose ${of}` }),
-        cameraAllowed() ? h("button", { type: "button", "aria-label": `Take ${of} with the camera`, on: { click: take } }, icon("camera"), "Camera") : null,
+        cameraAllowed()
+          ? h(
+              "button",
+              { type: "button", "aria-label": `Take ${of} with the camera`, on: { click: take } },
+              icon("camera"),
+              "Camera",
+            )
+          : null,
       ),
     );
   }
@@ -120,7 +148,8 @@ export class Picture {
     if (!this.image || !this.seen) return;
     this.seen.querySelector("svg")?.remove();
     const shown = this.image.clientWidth;
-    if (this.faces.length && shown) this.seen.append(overlay(this.faces, this.image.naturalWidth, this.image.naturalHeight, shown));
+    if (this.faces.length && shown)
+      this.seen.append(overlay(this.faces, this.image.naturalWidth, this.image.naturalHeight, shown));
   }
 }
 

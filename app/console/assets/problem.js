@@ -35,10 +35,14 @@ export function advice(code) {
 
 /** A problem document for people. */
 export function problemView(problem) {
-  const document = problem.document ?? { code: "page", title: "This page failed", detail: String(problem.message ?? problem) };
+  const document = problem.document ?? {
+    code: "page",
+    title: "This page failed",
+    detail: String(problem.message ?? problem),
+  };
   const rows = Object.entries(document).filter(([name]) => !STANDARD.has(name));
   const list = [
-    ...rows.map(([name, value]) => `${words(name)}: ${fact(value)}`),
+    ...rows.map(([name, value]) => `${words(name)}: ${name === "reasons" ? words(fact(value)) : fact(value)}`),
     ...(document.errors ?? []).slice(1).map((error) => `${error.field}: ${error.message}`),
     ...(document.images ?? []).map(rejected),
   ];
@@ -47,15 +51,22 @@ export function problemView(problem) {
     { class: "problem", "data-code": document.code },
     h("h3", { text: document.title || sentence(words(document.code)) }),
     h("p", { text: sentence(document.detail) + (document.field ? ` (${document.field})` : "") }),
-    list.length ? h("ul", { class: "facts" }, list.map((text) => h("li", { text }))) : null,
+    list.length
+      ? h(
+          "ul",
+          { class: "facts" },
+          list.map((text) => h("li", { text })),
+        )
+      : null,
     advice(document.code) ? h("p", { text: advice(document.code) }) : null,
-    document.request_id ? h("p", { class: "small muted" }, "Request id ", h("code", { text: document.request_id })) : null,
+    document.request_id
+      ? h("p", { class: "small muted" }, "Request id ", h("code", { text: document.request_id }))
+      : null,
   );
 }
 
 /** A row of an enrolment that was turned down, in words. */
 export function rejected(row) {
-  const measured = Object.entries(row.measured ?? {}).map(([name, value]) => `${words(name)} ${fact(value)}`);
   const reasons = (row.reasons ?? []).map(words).join(", ");
-  return `picture ${row.image + 1}: ${row.detail || reasons}${measured.length ? ` (${measured.join(", ")})` : ""}`;
+  return `picture ${row.image + 1}: ${row.detail || reasons}`;
 }

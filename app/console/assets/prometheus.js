@@ -13,7 +13,8 @@ export function parse(text) {
 
 function labelsOf(text) {
   const labels = {};
-  for (const [, name, value] of text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[name] = value.replace(/\\(["\\])/g, "$1");
+  for (const [, name, value] of text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
+    labels[name] = value.replace(/\\(["\\])/g, "$1");
   return labels;
 }
 
@@ -23,13 +24,18 @@ function numberOf(text) {
 
 /** The value of the first sample that has this name and these labels; null where there is none. */
 export function valueOf(samples, name, labels = {}) {
-  const found = samples.find((sample) => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value));
+  const found = samples.find(
+    (sample) =>
+      sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+  );
   return found ? found.value : null;
 }
 
 /** The sum of all samples of a name. */
 export function sumOf(samples, name, keep = () => true) {
-  return samples.filter((sample) => sample.name === name && keep(sample.labels)).reduce((sum, sample) => sum + sample.value, 0);
+  return samples
+    .filter((sample) => sample.name === name && keep(sample.labels))
+    .reduce((sum, sample) => sum + sample.value, 0);
 }
 
 /** The values that a label takes among the samples of a name, in their order. */
@@ -44,7 +50,11 @@ export function labelValues(samples, name, label) {
  */
 export function quantile(samples, name, labels, share) {
   const buckets = samples
-    .filter((sample) => sample.name === `${name}_bucket` && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+    .filter(
+      (sample) =>
+        sample.name === `${name}_bucket` &&
+        Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+    )
     .map((sample) => [numberOf(sample.labels.le), sample.value])
     .sort(([a], [b]) => a - b);
   const total = buckets.at(-1)?.[1] ?? 0;

@@ -9,7 +9,10 @@ function between(x, x0, y0, x1, y1) {
 /** The two neighbouring points around a value of `name`; null outside the curve. */
 function around(curve, name, value) {
   if (value > curve[0][name] || value < curve.at(-1)[name]) return null;
-  const right = Math.max(1, curve.findIndex((point) => point[name] <= value));
+  const right = Math.max(
+    1,
+    curve.findIndex((point) => point[name] <= value),
+  );
   return [curve[right - 1], curve[right]];
 }
 

@@ -25,7 +25,12 @@ function rateAxis(x, y, curve, end) {
   const rates = decades(curve.at(-1).far, 1).filter((_, index, all) => (all.length - 1 - index) % 2 === 0);
   return rates.map((rate) => [
     line(x(0), y(rate), x(end), y(rate), "grid"),
-    label(x(0) - 8, y(rate) + 4, rate === 1 ? "all" : oneIn(rate).replace("000,000", " million").replace(", million", " million"), "end"),
+    label(
+      x(0) - 8,
+      y(rate) + 4,
+      rate === 1 ? "all" : oneIn(rate).replace("000,000", " million").replace(", million", " million"),
+      "end",
+    ),
   ]);
 }
 

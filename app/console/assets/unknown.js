@@ -7,7 +7,9 @@ import { problemView, rejected } from "./problem.js";
 
 /** An id that nobody has: the day, and some letters. */
 export function freshId(now = new Date()) {
-  const letters = crypto.getRandomValues(new Uint8Array(3)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
+  const letters = crypto
+    .getRandomValues(new Uint8Array(3))
+    .reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
   return `person-${now.toISOString().slice(0, 10)}-${letters}`;
 }
 
@@ -16,7 +18,12 @@ export function enrolUnknown({ face, index, picture, gallery, again }) {
   const id = h("input", { value: freshId(), required: true, maxlength: 128, spellcheck: "false", autocomplete: "off" });
   const name = h("input", { maxlength: 256, autocomplete: "off" });
   const said = h("div", { "aria-live": "polite" });
-  const button = h("button", { type: "submit", class: "primary slim", text: `Enrol face ${index + 1}`, disabled: !picture.image });
+  const button = h("button", {
+    type: "submit",
+    class: "primary slim",
+    text: `Enrol face ${index + 1}`,
+    disabled: !picture.image,
+  });
   const form = h(
     "form",
     { class: "enrol wide", on: { submit: store } },
@@ -31,7 +38,13 @@ export function enrolUnknown({ face, index, picture, gallery, again }) {
     button.disabled = true;
     try {
       const image = await cutOut(picture.image, face.box);
-      const answer = await enroll({ subject_id: id.value, name: name.value, gallery, image, on_several_faces: "largest" });
+      const answer = await enroll({
+        subject_id: id.value,
+        name: name.value,
+        gallery,
+        image,
+        on_several_faces: "largest",
+      });
       const [row] = answer.faces;
       if (row.status === "rejected") throw new Error(rejected(row));
       toast(`${name.value || id.value} is enrolled in ${gallery}.`);

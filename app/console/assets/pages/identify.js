@@ -7,12 +7,17 @@ import { counted, distance, oneIn, percent } from "../format.js";
 import { allGalleries, galleryField } from "../galleries.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
-import { qualityView } from "../quality.js";
+import { qualityTable, verdict } from "../quality.js";
 import { storedCrop } from "../stored_crop.js";
 import { tookView } from "../took.js";
 import { enrolUnknown } from "../unknown.js";
 
-const FPIRS = [["", "As configured"], ["0.1", "10 %"], ["0.01", "1 %"], ["0.001", "0.1 %"]];
+const FPIRS = [
+  ["", "As configured"],
+  ["0.1", "10 %"],
+  ["0.01", "1 %"],
+  ["0.001", "0.1 %"],
+];
 
 export async function identifyPage(place, { signal }) {
   const state = { gallery: sessionStorage.getItem("sameface.gallery") ?? "default" };
@@ -21,7 +26,14 @@ export async function identifyPage(place, { signal }) {
   const results = h("section", { class: "results", "aria-live": "polite", "aria-label": "Faces found" });
   const button = h("button", { type: "button", class: "primary", disabled: true, on: { click: look } }, "Identify");
   const fpir = select(FPIRS, "", again);
-  const most = select([["0", "All"], ["1", "The largest"]], "0", again);
+  const most = select(
+    [
+      ["0", "All"],
+      ["1", "The largest"],
+    ],
+    "0",
+    again,
+  );
   let under = new AbortController();
   signal.addEventListener("abort", () => under.abort());
 
@@ -40,10 +52,19 @@ export async function identifyPage(place, { signal }) {
     button.setAttribute("aria-busy", "true");
     const started = performance.now();
     try {
-      const fields = { image: picture.file, gallery: state.gallery, max_faces: most.value, fpir: fpir.value, min_revision: minRevision };
+      const fields = {
+        image: picture.file,
+        gallery: state.gallery,
+        max_faces: most.value,
+        fpir: fpir.value,
+        min_revision: minRevision,
+      };
       const answer = await identify(fields, mine.signal);
       picture.mark(answer.faces.map(marked));
-      fill(results, resultView(answer, performance.now() - started, picture, (revision) => look(null, revision)));
+      fill(
+        results,
+        resultView(answer, performance.now() - started, picture, (revision) => look(null, revision)),
+      );
       if (minRevision === null) show(results);
     } catch (error) {
       if (!mine.signal.aborted) fill(results, problemView(error));
@@ -55,7 +76,15 @@ export async function identifyPage(place, { signal }) {
   pasteInto([picture], signal);
   fill(
     place,
-    h("div", {}, h("h1", { text: "Identify" }), h("p", { class: "lead", text: "Who is in this photograph? Every face is searched in the gallery; who is not known can be enrolled at once." })),
+    h(
+      "div",
+      {},
+      h("h1", { text: "Identify" }),
+      h("p", {
+        class: "lead",
+        text: "Who is in this photograph? Every face is searched in the gallery; who is not known can be enrolled at once.",
+      }),
+    ),
     h(
       "section",
       { class: "card", "aria-label": "Where to search" },
@@ -105,8 +134,13 @@ function resultView(answer, waitedMs, picture, again) {
 }
 
 function risk({ threshold, fpir, calibrated }) {
-  const chance = fpir === null ? "The calibration does not say how often a stranger is given a name at it." : `A stranger is given a name with a chance of ${fpir < 0.095 ? `${percent(fpir)} (${oneIn(fpir)})` : percent(fpir)}.`;
-  const caution = calibrated ? "" : " The rate that was wanted is lower than the calibration supports for a gallery of this size.";
+  const chance =
+    fpir === null
+      ? "The calibration does not say how often a stranger is given a name at it."
+      : `A stranger is given a name with a chance of ${fpir < 0.095 ? `${percent(fpir)} (${oneIn(fpir)})` : percent(fpir)}.`;
+  const caution = calibrated
+    ? ""
+    : " The rate that was wanted is lower than the calibration supports for a gallery of this size.";
   return `Threshold ${distance(threshold)} for a gallery of this size. ${chance}${caution}`;
 }
 
@@ -121,12 +155,29 @@ function faceRow(face, index, { answer, picture, again }) {
     h(
       "div",
       {},
-      h("div", { class: "heading" }, h("h3", { text: known ? nameOf(face.candidates[0]) : title }), h("span", { class: known ? "tag good" : "tag warn", text: known ? "identified" : "unknown" })),
-      known ? h("ol", { class: "candidates", "aria-label": `Candidates for ${title.toLowerCase()}` }, face.candidates.map((candidate) => candidateRow(candidate, answer.gallery.name))) : null,
+      h(
+        "div",
+        { class: "heading" },
+        h("h3", { text: known ? nameOf(face.candidates[0]) : title }),
+        h("span", { class: known ? "tag good" : "tag warn", text: known ? "identified" : "unknown" }),
+      ),
+      known
+        ? h(
+            "ol",
+            { class: "candidates", "aria-label": `Candidates for ${title.toLowerCase()}` },
+            face.candidates.map((candidate) => candidateRow(candidate, answer.gallery.name)),
+          )
+        : null,
       known ? null : h("p", { class: "small muted", text: "Nobody in the gallery is below the threshold." }),
     ),
     known ? null : enrolUnknown({ face, index, picture, gallery: answer.gallery.name, again }),
-    h("details", { class: "wide small" }, h("summary", { text: "Quality" }), qualityView(face, title)),
+    h(
+      "details",
+      { class: "wide small" },
+      h("summary", { text: "Quality" }),
+      verdict(face),
+      qualityTable([[title, face]]),
+    ),
   );
 }
 
@@ -136,7 +187,12 @@ function candidateRow(candidate, gallery) {
     "li",
     {},
     storedCrop(gallery, candidate.face_id, `Stored face of ${nameOf(candidate)}`, "small"),
-    h("span", { class: "who" }, h("a", { href: link, text: nameOf(candidate) }), candidate.name ? h("span", { class: "muted small", text: ` ${candidate.subject_id}` }) : null),
+    h(
+      "span",
+      { class: "who" },
+      h("a", { href: link, text: nameOf(candidate) }),
+      candidate.name ? h("span", { class: "muted small", text: ` ${candidate.subject_id}` }) : null,
+    ),
     h("span", { class: "number small", title: "squared L2 distance", text: distance(candidate.distance) }),
   );
 }

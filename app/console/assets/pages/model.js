@@ -11,7 +11,13 @@ export async function modelPage(place) {
   const { calibration } = card;
   const { curve } = calibration;
   const start = thresholdAt(curve, card.default_far) ?? curve[Math.floor(curve.length / 2)].threshold;
-  const slider = h("input", { type: "range", min: curve.at(-1).threshold, max: curve[0].threshold, step: "any", value: start });
+  const slider = h("input", {
+    type: "range",
+    min: curve.at(-1).threshold,
+    max: curve[0].threshold,
+    step: "any",
+    value: start,
+  });
   slider.setAttribute("aria-valuetext", "");
   const faces = h("input", { type: "number", min: 1, max: 100000000, step: 1, value: 1000 });
   const costs = h("div", { class: "cost" });
@@ -28,30 +34,58 @@ export async function modelPage(place) {
     fill(costs, cost.parts);
     rates.redraw();
     roc.redraw();
-    fill(table, calibration.operating_points.map((point) => pointRow(point, card, threshold, move)));
+    fill(
+      table,
+      calibration.operating_points.map((point) => pointRow(point, card, threshold, move)),
+    );
   }
 
   // The ends of the range are rounded by the browser; what is shown stays on the curve.
-  slider.addEventListener("input", () => move(Math.min(Math.max(Number(slider.value), curve.at(-1).threshold), curve[0].threshold)));
+  slider.addEventListener("input", () =>
+    move(Math.min(Math.max(Number(slider.value), curve.at(-1).threshold), curve[0].threshold)),
+  );
   faces.addEventListener("input", () => move(now.threshold));
   fill(
     place,
-    h("div", {}, h("h1", { text: "Model" }), h("p", { class: "lead" }, h("code", { text: card.id }), `, ${card.architecture}`)),
+    h(
+      "div",
+      {},
+      h("h1", { text: "Model" }),
+      h("p", { class: "lead" }, h("code", { text: card.id }), `, ${card.architecture}`),
+    ),
     h(
       "section",
       { class: "card stack", "aria-label": "What a threshold costs" },
       h("h2", { text: "What a threshold costs" }),
-      h("div", { class: "fields" }, field("Threshold, squared L2", slider), h("div", { class: "fixed" }, field("Faces in the gallery", faces))),
+      h(
+        "div",
+        { class: "fields" },
+        field("Threshold, squared L2", slider),
+        h("div", { class: "fixed" }, field("Faces in the gallery", faces)),
+      ),
       costs,
       rates.element,
-      h("ul", { class: "keys" }, h("li", {}, h("span", { class: "swatch accept" }), "False accepts: different people taken for one"), h("li", {}, h("span", { class: "swatch reject" }), "False rejects: one person taken for two")),
-      h("p", { class: "small muted", text: `Measured on ${calibration.data}: ${count(calibration.people)} people, ${count(calibration.impostor_pairs)} pairs of different people and ${count(calibration.genuine_pairs)} of one person. Other photographs give other rates; measure on your own where it matters.` }),
+      h(
+        "ul",
+        { class: "keys" },
+        h("li", {}, h("span", { class: "swatch accept" }), "False accepts: different people taken for one"),
+        h("li", {}, h("span", { class: "swatch reject" }), "False rejects: one person taken for two"),
+      ),
+      h("p", {
+        class: "small muted",
+        text: `Measured on ${calibration.data}: ${count(calibration.people)} people, ${count(calibration.impostor_pairs)} pairs of different people and ${count(calibration.genuine_pairs)} of one person. Other photographs give other rates; measure on your own where it matters.`,
+      }),
     ),
     h(
       "div",
       { class: "columns wide-right" },
       h("section", { class: "card stack", "aria-label": "ROC" }, h("h2", { text: "ROC" }), roc.element),
-      h("section", { class: "card stack", "aria-label": "Operating points" }, h("h2", { text: "Operating points" }), pointTable(table)),
+      h(
+        "section",
+        { class: "card stack", "aria-label": "Operating points" },
+        h("h2", { text: "Operating points" }),
+        pointTable(table),
+      ),
     ),
     cardView(card),
   );
@@ -65,21 +99,76 @@ function costOf(curve, threshold, faces) {
   const rejects = val === null ? null : 1 - val;
   const said = `${oneIn(far.estimate)} pairs of different people accepted${rejects === null ? "" : `, ${percent(rejects)} of one person's pairs rejected`}`;
   const parts = [
-    cost("False accepts", oneIn(far.estimate), `of comparisons of different people; 95 %: ${scientific(far.ci95[0])} to ${scientific(far.ci95[1])}`, far.estimate, "accept"),
-    cost("False rejects", rejects === null ? "not measured" : percent(rejects), "of comparisons of one person with another photograph of the same", rejects ?? 0, "reject"),
-    cost("Strangers named", `up to ${percent(fpir)}`, `of strangers who are looked up among ${counted(faces, "face")} are given a name`, fpir, "accept"),
+    cost(
+      "False accepts",
+      oneIn(far.estimate),
+      `of comparisons of different people; 95 %: ${scientific(far.ci95[0])} to ${scientific(far.ci95[1])}`,
+      far.estimate,
+      "accept",
+    ),
+    cost(
+      "False rejects",
+      rejects === null ? "not measured" : percent(rejects),
+      "of comparisons of one person with another photograph of the same",
+      rejects ?? 0,
+      "reject",
+    ),
+    cost(
+      "Strangers named",
+      `up to ${percent(fpir)}`,
+      `of strangers who are looked up among ${counted(faces, "face")} are given a name`,
+      fpir,
+      "accept",
+    ),
   ];
   return { words: said, parts };
 }
 
 function cost(name, value, more, share, look) {
-  const bar = h("svg", { viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" }, h("rect", { x: 0, y: 0, height: 1, width: Math.max(0.5, Math.min(1, share) * 100), class: look }));
-  return h("div", { "data-cost": look }, h("span", { class: "small muted", text: name }), h("span", { class: "value number", text: value }), h("div", { class: "meter" }, bar), h("span", { class: "small muted", text: more }));
+  const bar = h(
+    "svg",
+    { viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+    h("rect", { x: 0, y: 0, height: 1, width: Math.max(0.5, Math.min(1, share) * 100), class: look }),
+  );
+  return h(
+    "div",
+    { "data-cost": look },
+    h("span", { class: "small muted", text: name }),
+    h("span", { class: "value number", text: value }),
+    h("div", { class: "meter" }, bar),
+    h("span", { class: "small muted", text: more }),
+  );
 }
 
 function pointTable(body) {
-  const head = [["False accepts", false], ["Threshold", true], ["95 %", true], ["VAL", true], ["", false]];
-  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Operating points" }, h("table", {}, h("caption", { text: "VAL: the share of one person's pairs that are accepted." }), h("thead", {}, h("tr", {}, head.map(([text, number]) => (text ? h("th", { scope: "col", class: number ? "number" : null, text }) : h("td"))))), body));
+  const head = [
+    ["False accepts", false],
+    ["Threshold", true],
+    ["95 %", true],
+    ["VAL", true],
+    ["", false],
+  ];
+  return h(
+    "div",
+    { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Operating points" },
+    h(
+      "table",
+      {},
+      h("caption", { text: "VAL: the share of one person's pairs that are accepted." }),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map(([text, number]) =>
+            text ? h("th", { scope: "col", class: number ? "number" : null, text }) : h("td"),
+          ),
+        ),
+      ),
+      body,
+    ),
+  );
 }
 
 function pointRow(point, card, threshold, move) {
@@ -92,7 +181,17 @@ function pointRow(point, card, threshold, move) {
     h("td", { class: "number", text: distance(point.threshold) }),
     h("td", { class: "number", text: `${scientific(point.ci95[0])} to ${scientific(point.ci95[1])}` }),
     h("td", { class: "number", text: point.val === null ? "" : percent(point.val) }),
-    h("td", {}, h("button", { type: "button", class: "slim", text: "Show", "aria-label": `Show what ${oneIn(point.far)} costs`, on: { click: () => move(point.threshold) } })),
+    h(
+      "td",
+      {},
+      h("button", {
+        type: "button",
+        class: "slim",
+        text: "Show",
+        "aria-label": `Show what ${oneIn(point.far)} costs`,
+        on: { click: () => move(point.threshold) },
+      }),
+    ),
   );
 }
 
@@ -121,6 +220,7 @@ function cardView(card) {
 /** Whatever the card holds, as nested facts. */
 function tree(value) {
   if (value === null || typeof value !== "object") return fact(value);
-  if (Array.isArray(value)) return value.every((one) => typeof one !== "object") ? fact(value) : h("div", { class: "stack" }, value.map(tree));
+  if (Array.isArray(value))
+    return value.every((one) => typeof one !== "object") ? fact(value) : h("div", { class: "stack" }, value.map(tree));
   return facts(Object.entries(value).map(([name, inner]) => [sentence(words(name)), tree(inner)]));
 }

@@ -26,7 +26,12 @@ export async function statusPage(place, { signal }) {
     h(
       "div",
       { class: "heading" },
-      h("div", {}, h("h1", { text: "Status" }), h("p", { class: "lead", text: "What the service says of itself, since it was started." })),
+      h(
+        "div",
+        {},
+        h("h1", { text: "Status" }),
+        h("p", { class: "lead", text: "What the service says of itself, since it was started." }),
+      ),
       h("div", { class: "buttons" }, h("label", { class: "check", for: "paused" }, paused, "Pause"), again),
     ),
     announced,
@@ -52,7 +57,11 @@ export async function statusPage(place, { signal }) {
   }
 
   function show(samples) {
-    history.push({ at: performance.now(), requests: sumOf(samples, "sameface_requests_total", isWork), waiting: sumOf(samples, "sameface_queue_depth") });
+    history.push({
+      at: performance.now(),
+      requests: sumOf(samples, "sameface_requests_total", isWork),
+      waiting: sumOf(samples, "sameface_queue_depth"),
+    });
     if (history.length > KEPT) history.shift();
     fill(now, h("h2", { text: "Now" }), nowView(samples, history));
     fill(stages, h("h2", { text: "Latency by stage" }), latencyTable(samples, "sameface_stage_seconds", "stage"));
@@ -76,7 +85,10 @@ function isWork({ route }) {
 
 function withheld(problem) {
   return problem.status === 401 || problem.status === 403
-    ? h("p", { class: "muted", text: `Counters are shown with an API key that has the scope metrics or admin. ${problem.status === 401 ? advice("unauthenticated") : ""}` })
+    ? h("p", {
+        class: "muted",
+        text: `Counters are shown with an API key that has the scope metrics or admin. ${problem.status === 401 ? advice("unauthenticated") : ""}`,
+      })
     : problemView(problem);
 }
 
@@ -89,10 +101,18 @@ function healthView(report) {
       h("span", {}, h("span", { class: check.ok ? "tag good" : "tag bad", text: check.ok ? "ok" : "fails" })),
       h("strong", { text: sentence(words(name)) }),
       check.detail ? h("span", { class: "said", text: sentence(check.detail) }) : null,
-      h("span", { class: "said small muted", text: Object.entries(check.facts).map(([key, value]) => `${words(key.replace(/_bytes$/, ""))} ${shown(key, value)}`).join(" · ") }),
+      h("span", {
+        class: "said small muted",
+        text: Object.entries(check.facts)
+          .map(([key, value]) => `${words(key.replace(/_bytes$/, ""))} ${shown(key, value)}`)
+          .join(" · "),
+      }),
     ),
   );
-  return [h("p", {}, h("span", { class: `tag ${TONE[report.status]}`, text: sentence(words(report.status)) })), h("ul", { class: "checks" }, rows)];
+  return [
+    h("p", {}, h("span", { class: `tag ${TONE[report.status]}`, text: sentence(words(report.status)) })),
+    h("ul", { class: "checks" }, rows),
+  ];
 }
 
 function shown(name, value) {
@@ -102,19 +122,39 @@ function shown(name, value) {
 function nowView(samples, history) {
   const applied = valueOf(samples, "sameface_index_applied_revision");
   const database = valueOf(samples, "sameface_index_database_revision");
-  const waiting = labelValues(samples, "sameface_queue_depth", "queue").map((queue) => [queue, valueOf(samples, "sameface_queue_depth", { queue })]);
-  const rates = history.slice(1).map((point, index) => ((point.requests - history[index].requests) / (point.at - history[index].at)) * 1000);
+  const waiting = labelValues(samples, "sameface_queue_depth", "queue").map((queue) => [
+    queue,
+    valueOf(samples, "sameface_queue_depth", { queue }),
+  ]);
+  const rates = history
+    .slice(1)
+    .map((point, index) => ((point.requests - history[index].requests) / (point.at - history[index].at)) * 1000);
   const memory = valueOf(samples, "process_resident_memory_bytes");
   const started = valueOf(samples, "process_start_time_seconds");
   return h(
     "div",
     { class: "gauges" },
     gauge("Requests a second", rates.length ? rates.at(-1).toFixed(1) : "0.0", null, rates),
-    gauge("Waiting in queues", count(history.at(-1).waiting), waiting.map(([queue, depth]) => `${queue} ${depth}`).join(" · "), history.map((point) => point.waiting)),
+    gauge(
+      "Waiting in queues",
+      count(history.at(-1).waiting),
+      waiting.map(([queue, depth]) => `${queue} ${depth}`).join(" · "),
+      history.map((point) => point.waiting),
+    ),
     gauge("Requests in progress", count(valueOf(samples, "sameface_requests_in_progress") ?? 0)),
-    gauge("Index revision", applied === null ? "none" : count(applied), lagWords(applied, database, valueOf(samples, "sameface_index_seconds_since_success"))),
-    gauge("Enrolled faces", count(valueOf(samples, "sameface_index_faces") ?? 0), `${counted(valueOf(samples, "sameface_index_subjects") ?? 0, "subject")} in ${counted(valueOf(samples, "sameface_index_galleries") ?? 0, "gallery", "galleries")}`),
-    memory === null ? null : gauge("Memory", bytes(memory), started === null ? null : `up for ${uptime(Date.now() / 1000 - started)}`),
+    gauge(
+      "Index revision",
+      applied === null ? "none" : count(applied),
+      lagWords(applied, database, valueOf(samples, "sameface_index_seconds_since_success")),
+    ),
+    gauge(
+      "Enrolled faces",
+      count(valueOf(samples, "sameface_index_faces") ?? 0),
+      `${counted(valueOf(samples, "sameface_index_subjects") ?? 0, "subject")} in ${counted(valueOf(samples, "sameface_index_galleries") ?? 0, "gallery", "galleries")}`,
+    ),
+    memory === null
+      ? null
+      : gauge("Memory", bytes(memory), started === null ? null : `up for ${uptime(Date.now() / 1000 - started)}`),
   );
 }
 
@@ -130,25 +170,73 @@ function uptime(seconds) {
 }
 
 function gauge(name, value, more = null, series = null) {
-  return h("div", { class: "gauge" }, h("span", { class: "small muted", text: name }), h("span", { class: "value number", text: value }), more ? h("span", { class: "small muted", text: more }) : null, series && series.length > 1 ? spark(series) : null);
+  return h(
+    "div",
+    { class: "gauge" },
+    h("span", { class: "small muted", text: name }),
+    h("span", { class: "value number", text: value }),
+    more ? h("span", { class: "small muted", text: more }) : null,
+    series && series.length > 1 ? spark(series) : null,
+  );
 }
 
 function spark(series) {
   const most = Math.max(...series, 1e-9);
-  const points = series.map((value, index) => `${((index / (series.length - 1)) * 100).toFixed(2)},${(29 - (value / most) * 26).toFixed(2)}`);
-  return h("svg", { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" }, h("polyline", { class: "under", points: `0,30 ${points.join(" ")} 100,30` }), h("polyline", { points: points.join(" ") }));
+  const points = series.map(
+    (value, index) => `${((index / (series.length - 1)) * 100).toFixed(2)},${(29 - (value / most) * 26).toFixed(2)}`,
+  );
+  return h(
+    "svg",
+    { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" },
+    h("polyline", { class: "under", points: `0,30 ${points.join(" ")} 100,30` }),
+    h("polyline", { points: points.join(" ") }),
+  );
 }
 
 function latencyTable(samples, name, label) {
-  const values = labelValues(samples, `${name}_count`, label).filter((value) => valueOf(samples, `${name}_count`, { [label]: value }) > 0);
-  if (label === "route") values.sort((a, b) => valueOf(samples, `${name}_count`, { route: b }) - valueOf(samples, `${name}_count`, { route: a }));
+  const values = labelValues(samples, `${name}_count`, label).filter(
+    (value) => valueOf(samples, `${name}_count`, { [label]: value }) > 0,
+  );
+  if (label === "route")
+    values.sort(
+      (a, b) => valueOf(samples, `${name}_count`, { route: b }) - valueOf(samples, `${name}_count`, { route: a }),
+    );
   if (!values.length) return h("p", { class: "muted", text: "Nothing was measured yet: send a picture." });
   const rows = values.map((value) => {
     const seen = valueOf(samples, `${name}_count`, { [label]: value });
     const cells = [0.5, 0.95].map((share) => milliseconds(quantile(samples, name, { [label]: value }, share) * 1000));
     const mean = milliseconds((valueOf(samples, `${name}_sum`, { [label]: value }) / seen) * 1000);
-    return h("tr", {}, h("th", { scope: "row" }, label === "stage" ? sentence(words(value)) : value === "unmatched" ? "Pages, and what is no route" : h("code", { text: value })), [count(seen), mean, ...cells].map((text) => h("td", { class: "number", text })));
+    return h(
+      "tr",
+      {},
+      h(
+        "th",
+        { scope: "row" },
+        label === "stage"
+          ? sentence(words(value))
+          : value === "unmatched"
+            ? "Pages, and what is no route"
+            : h("code", { text: value }),
+      ),
+      [count(seen), mean, ...cells].map((text) => h("td", { class: "number", text })),
+    );
   });
-  const head = ["Times", "Mean", "Half within", "95 % within"].map((text) => h("th", { scope: "col", class: "number", text }));
-  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": label === "stage" ? "Latency by stage" : "Requests by route" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: sentence(label) }), head)), h("tbody", {}, rows)));
+  const head = ["Times", "Mean", "Half within", "95 % within"].map((text) =>
+    h("th", { scope: "col", class: "number", text }),
+  );
+  return h(
+    "div",
+    {
+      class: "table-wrap",
+      tabindex: 0,
+      role: "region",
+      "aria-label": label === "stage" ? "Latency by stage" : "Requests by route",
+    },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", text: sentence(label) }), head)),
+      h("tbody", {}, rows),
+    ),
+  );
 }

@@ -12,7 +12,15 @@ import { decisionView, numbers } from "./verify.js";
 
 export async function subjectPage(place, { gallery, subjectId, signal }) {
   const list = `#/gallery/${encodeURIComponent(gallery)}`;
-  const trail = h("nav", { class: "trail", "aria-label": "Where you are" }, h("a", { href: "#/gallery", text: "Gallery" }), "/", h("a", { href: list, text: gallery }), "/", h("span", { text: subjectId }));
+  const trail = h(
+    "nav",
+    { class: "trail", "aria-label": "Where you are" },
+    h("a", { href: "#/gallery", text: "Gallery" }),
+    "/",
+    h("a", { href: list, text: gallery }),
+    "/",
+    h("span", { text: subjectId }),
+  );
   place.append(trail);
   const found = await read(gallery, subjectId);
   if (signal.aborted) return;
@@ -25,11 +33,21 @@ export async function subjectPage(place, { gallery, subjectId, signal }) {
     h(
       "div",
       { class: "heading" },
-      h("div", {}, title, h("p", { class: "lead" }, h("code", { text: subjectId }), ` · enrolled ${moment(found.created_at)}`)),
+      h(
+        "div",
+        {},
+        title,
+        h("p", { class: "lead" }, h("code", { text: subjectId }), ` · enrolled ${moment(found.created_at)}`),
+      ),
       h(
         "div",
         { class: "buttons" },
-        h("button", { type: "button", class: "primary", text: "Add photographs", on: { click: () => addPhotographs(page) } }),
+        h("button", {
+          type: "button",
+          class: "primary",
+          text: "Add photographs",
+          on: { click: () => addPhotographs(page) },
+        }),
         h("button", { type: "button", class: "danger", text: "Erase subject", on: { click: () => erase(page) } }),
       ),
     ),
@@ -57,7 +75,11 @@ function details({ gallery, subjectId, found }, title) {
     metadata.removeAttribute("aria-invalid");
     button.setAttribute("aria-busy", "true");
     try {
-      const changes = { name: name.value.trim() || null, metadata: parsed(metadata), expires_at: expires.value ? new Date(expires.value).toISOString() : null };
+      const changes = {
+        name: name.value.trim() || null,
+        metadata: parsed(metadata),
+        expires_at: expires.value ? new Date(expires.value).toISOString() : null,
+      };
       const changed = await changeSubject(gallery, subjectId, changes);
       title.textContent = changed.name ?? subjectId;
       fill(said);
@@ -73,7 +95,15 @@ function details({ gallery, subjectId, found }, title) {
     "section",
     { class: "card", "aria-label": "Details" },
     h("h2", { text: "Details" }),
-    h("form", { class: "stack", on: { submit: save } }, field("Name", name), field("Metadata, a JSON object", metadata), field("Erase at", expires, "Empty: never"), said, h("div", { class: "buttons" }, button)),
+    h(
+      "form",
+      { class: "stack", on: { submit: save } },
+      field("Name", name),
+      field("Metadata, a JSON object", metadata),
+      field("Erase at", expires, "Empty: never"),
+      said,
+      h("div", { class: "buttons" }, button),
+    ),
   );
 }
 
@@ -81,7 +111,8 @@ function details({ gallery, subjectId, found }, title) {
 function parsed(control) {
   try {
     const value = JSON.parse(control.value.trim() || "{}");
-    if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("it has to be an object in braces");
+    if (value === null || typeof value !== "object" || Array.isArray(value))
+      throw new Error("it has to be an object in braces");
     return value;
   } catch (error) {
     control.setAttribute("aria-invalid", "true");
@@ -97,7 +128,11 @@ function comparison({ gallery, subjectId }) {
     fill(said, h("p", { class: "muted", text: "Comparing…" }));
     try {
       const answer = await verifySubject(gallery, subjectId, { image });
-      fill(said, decisionView(answer, "The photograph shows this subject"), numbers(answer, (await model()).calibration.curve));
+      fill(
+        said,
+        decisionView(answer, "The photograph shows this subject"),
+        numbers(answer, (await model()).calibration.curve),
+      );
     } catch (error) {
       fill(said, problemView(error));
     }
@@ -116,10 +151,28 @@ async function showFaces(page) {
   const { items } = await facesOf(page.gallery, page.subjectId);
   const tiles = items.map((face, index) => {
     const words = `Face ${index + 1}`;
-    const button = h("button", { type: "button", class: "danger slim", text: "Erase", "aria-label": `Erase ${words.toLowerCase()}`, on: { click: () => eraseOne(page, face, words) } });
-    return h("li", { class: "face-tile" }, storedCrop(page.gallery, face.face_id, words), h("span", { class: "small muted", text: moment(face.created_at) }), button);
+    const button = h("button", {
+      type: "button",
+      class: "danger slim",
+      text: "Erase",
+      "aria-label": `Erase ${words.toLowerCase()}`,
+      on: { click: () => eraseOne(page, face, words) },
+    });
+    return h(
+      "li",
+      { class: "face-tile" },
+      storedCrop(page.gallery, face.face_id, words),
+      h("span", { class: "small muted", text: moment(face.created_at) }),
+      button,
+    );
   });
-  fill(page.faces, h("h2", { text: counted(items.length, "face") }), items.length ? h("ul", { class: "face-tiles" }, tiles) : h("p", { class: "muted", text: "Without a face this subject is found by no identification." }));
+  fill(
+    page.faces,
+    h("h2", { text: counted(items.length, "face") }),
+    items.length
+      ? h("ul", { class: "face-tiles" }, tiles)
+      : h("p", { class: "muted", text: "Without a face this subject is found by no identification." }),
+  );
 }
 
 async function addPhotographs(page) {
@@ -127,7 +180,11 @@ async function addPhotographs(page) {
 }
 
 async function eraseOne(page, face, words) {
-  const wanted = await confirm({ title: `Erase ${words.toLowerCase()}?`, words: "It will be found no more, and cannot be brought back.", action: "Erase face" });
+  const wanted = await confirm({
+    title: `Erase ${words.toLowerCase()}?`,
+    words: "It will be found no more, and cannot be brought back.",
+    action: "Erase face",
+  });
   if (!wanted) return;
   try {
     await eraseFace(page.gallery, face.face_id);

@@ -5,7 +5,7 @@ import { facts, field, fill, h, icon, select, show } from "../dom.js";
 import { distance, oneIn, percent, scientific } from "../format.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
-import { qualityView } from "../quality.js";
+import { qualityTable, verdict } from "../quality.js";
 import { ruler } from "../ruler.js";
 import { tookView } from "../took.js";
 
@@ -26,14 +26,27 @@ export async function verifyPage(place, { signal }) {
   const second = new Picture("Second picture", changed, { signal });
   const results = h("section", { class: "results", "aria-live": "polite", "aria-label": "Result" });
   const button = h("button", { type: "button", class: "primary", disabled: true, on: { click: compare } }, "Compare");
-  const threshold = h("input", { type: "number", min: 0, max: 4, step: "any", value: distance(card.calibration.operating_points[0].threshold) });
+  const threshold = h("input", {
+    type: "number",
+    min: 0,
+    max: 4,
+    step: "any",
+    value: distance(card.calibration.operating_points[0].threshold),
+  });
   const thresholdField = field("Threshold, squared L2", threshold);
   thresholdField.hidden = true;
   const far = select(farOptions(card), "", (chosen) => {
     thresholdField.hidden = chosen !== "threshold";
     again();
   });
-  const face = select([["largest", "Use the largest"], ["only", "Refuse the picture"]], "largest", again);
+  const face = select(
+    [
+      ["largest", "Use the largest"],
+      ["only", "Refuse the picture"],
+    ],
+    "largest",
+    again,
+  );
   threshold.addEventListener("change", again);
   let under = new AbortController();
 
@@ -57,7 +70,13 @@ export async function verifyPage(place, { signal }) {
     const started = performance.now();
     try {
       const answer = await verify(
-        { image1: first.file, image2: second.file, face: face.value, far: own ? null : far.value, threshold: own ? threshold.value : null },
+        {
+          image1: first.file,
+          image2: second.file,
+          face: face.value,
+          far: own ? null : far.value,
+          threshold: own ? threshold.value : null,
+        },
         mine.signal,
       );
       const waited = performance.now() - started;
@@ -76,7 +95,15 @@ export async function verifyPage(place, { signal }) {
   pasteInto([first, second], signal);
   fill(
     place,
-    h("div", {}, h("h1", { text: "Verify" }), h("p", { class: "lead", text: "Do two photographs show the same face? Drop two pictures, paste them, choose files, or use the camera." })),
+    h(
+      "div",
+      {},
+      h("h1", { text: "Verify" }),
+      h("p", {
+        class: "lead",
+        text: "Do two photographs show the same face? Drop two pictures, paste them, choose files, or use the camera.",
+      }),
+    ),
     h("div", { class: "pair" }, first.element, second.element),
     h(
       "section",
@@ -100,12 +127,7 @@ function mark(picture, face, answer) {
 
 function resultView(answer, card, waitedMs) {
   return [
-    h(
-      "div",
-      { class: "card stack" },
-      decisionView(answer),
-      ruler(answer, card.calibration.curve),
-    ),
+    h("div", { class: "card stack" }, decisionView(answer), ruler(answer, card.calibration.curve)),
     h(
       "div",
       { class: "columns" },
@@ -114,8 +136,12 @@ function resultView(answer, card, waitedMs) {
         "div",
         { class: "card stack" },
         h("h2", { text: "Quality" }),
-        qualityView(answer.face1, "First picture"),
-        qualityView(answer.face2, "Second picture"),
+        verdict(answer.face1, "First picture"),
+        verdict(answer.face2, "Second picture"),
+        qualityTable([
+          ["First", answer.face1],
+          ["Second", answer.face2],
+        ]),
       ),
     ),
     h("div", { class: "card" }, h("h2", { text: "Time by stage" }), tookView(answer.took_ms, waitedMs)),
@@ -135,14 +161,20 @@ export function decisionView(answer, what = "The two faces match") {
 }
 
 function reasonOf({ verified, distance: d, threshold, far }, what) {
-  const cost = far === null ? "" : ` At this threshold ${far >= 0.095 ? `${oneIn(far)} of` : oneIn(far)} pairs of different people would be accepted.`;
-  const side = verified ? `${what}: their distance of ${distance(d)} is below the threshold of ${distance(threshold)}.` : `Their distance of ${distance(d)} is not below the threshold of ${distance(threshold)}.`;
+  const cost =
+    far === null
+      ? ""
+      : ` At this threshold ${far >= 0.095 ? `${oneIn(far)} of` : oneIn(far)} pairs of different people would be accepted.`;
+  const side = verified
+    ? `${what}: their distance of ${distance(d)} is below the threshold of ${distance(threshold)}.`
+    : `Their distance of ${distance(d)} is not below the threshold of ${distance(threshold)}.`;
   return side + cost;
 }
 
 function closeness({ distance_far: rate, distance: d }, curve) {
   const [most, least] = [curve[0], curve.at(-1)];
-  if (rate === null && d < least.threshold) return `fewer than ${oneIn(least.far)} pairs of different people are this close`;
+  if (rate === null && d < least.threshold)
+    return `fewer than ${oneIn(least.far)} pairs of different people are this close`;
   if (rate === null) return `more than ${percent(most.far)} of pairs of different people are this close`;
   return `${oneIn(rate.estimate)} pairs of different people are this close (95 %: ${scientific(rate.ci95[0])} to ${scientific(rate.ci95[1])})`;
 }
