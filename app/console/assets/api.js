@@ -69,10 +69,12 @@ async function request(method, path, { quiet = false, accept = [], ...options } 
   if (!quiet) onWork((underWay += 1));
   try {
     let response = await answered(method, path, options);
-    while (response.status === 401 && !quiet && (await askForKey(await problemOf(response)))) {
+    while (!response.ok && !accept.includes(response.status)) {
+      const problem = await problemOf(response);
+      const mended = response.status === 401 && !quiet && (await askForKey(problem));
+      if (!mended) throw problem;
       response = await answered(method, path, options);
     }
-    if (!response.ok && !accept.includes(response.status)) throw await problemOf(response);
     return response;
   } finally {
     if (!quiet) onWork((underWay -= 1));

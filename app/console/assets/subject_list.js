@@ -103,7 +103,7 @@ export class SubjectList {
 
   #nothing(missing) {
     const words = missing
-      ? `There is no gallery ${this.gallery} yet. It is made with its first subject.`
+      ? `There is no gallery ${this.gallery}. The button New gallery makes one.`
       : this.prefix.value
         ? `No subject id begins with ${this.prefix.value}.`
         : "Nobody is enrolled here yet.";

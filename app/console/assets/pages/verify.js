@@ -6,6 +6,7 @@ import { distance, oneIn, percent, scientific } from "../format.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
 import { qualityTable, verdict } from "../quality.js";
+import { thresholdAt } from "../rates.js";
 import { ruler } from "../ruler.js";
 import { tookView } from "../took.js";
 
@@ -31,7 +32,7 @@ export async function verifyPage(place, { signal }) {
     min: 0,
     max: 4,
     step: "any",
-    value: distance(card.calibration.operating_points[0].threshold),
+    value: distance(thresholdAt(card.calibration.curve, card.default_far) ?? 1),
   });
   const thresholdField = field("Threshold, squared L2", threshold);
   thresholdField.hidden = true;

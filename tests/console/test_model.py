@@ -1,0 +1,89 @@
+"""The model's card and what a threshold costs, as the card itself says it."""
+
+import re
+
+import pytest
+
+from app.faces.card import ModelCard
+from tests.console.conftest import Console
+
+RATES = """
+async ({ curve, distances }) => {
+  const { farAt, valAt, thresholdAt } = await import("/console/assets/rates.js");
+  return distances.map((d) => {
+    const far = farAt(curve, d);
+    return [far?.estimate ?? null, far?.ci95 ?? null, far ? thresholdAt(curve, far.estimate) : null, valAt(curve, d)];
+  });
+}
+"""
+
+QUANTILES = """
+async (text) => {
+  const { parse, quantile } = await import("/console/assets/prometheus.js");
+  return [0, 0.5, 0.9, 1].map((share) => quantile(parse(text), "took", { stage: "embed" }, share));
+}
+"""
+
+
+def test_the_page_reads_the_curve_as_the_service_does(console: Console) -> None:
+    page = console.open("model")
+    document = page.request.get("/model").json()
+    card = ModelCard.model_validate(document)
+    curve = document["calibration"]["curve"]
+    ends = (curve[-1]["threshold"], curve[0]["threshold"])
+    distances = [ends[0] + share * (ends[1] - ends[0]) for share in (0, 0.013, 0.25, 0.5, 0.77, 0.999, 1)]
+    shown = page.evaluate(RATES, {"curve": curve, "distances": [*distances, ends[0] - 0.01, ends[1] + 0.01]})
+    for distance, (far, ci95, threshold, val) in zip(distances, shown, strict=False):
+        expected = card.far_at(distance)
+        assert expected is not None
+        assert far == pytest.approx(expected.estimate)
+        assert ci95 == pytest.approx(list(expected.ci95))
+        assert threshold == pytest.approx(card.threshold_at_far(far), abs=1e-6)
+        assert curve[-1]["val"] - 1e-9 <= val <= curve[0]["val"] + 1e-9
+    assert shown[-2:] == [[None, None, None, None]] * 2
+
+
+def test_the_slider_shows_what_a_threshold_costs(console: Console) -> None:
+    page = console.open("model")
+    point = page.request.get("/model").json()["calibration"]["operating_points"][1]
+    page.get_by_role("button", name="Show what 1 in 100 costs").click()
+    accepts, rejects = page.locator('[data-cost="accept"]').first, page.locator('[data-cost="reject"]')
+    assert "1 in 100\n" in accepts.inner_text()
+    assert f"{100 * (1 - point['val']):.0f} %" in rejects.inner_text()
+    slider = page.get_by_label("Threshold, squared L2")
+    slider.press("Home")
+    assert "1 in 1,000,000\n" in accepts.inner_text()
+    assert "1 in 1,000,000 pairs of different people" in slider.get_attribute("aria-valuetext")
+    slider.press("End")
+    assert "30 %" in accepts.inner_text()
+
+
+def test_the_size_of_a_gallery_changes_how_often_strangers_are_named(console: Console) -> None:
+    page = console.open("model")
+    named = page.locator(".cost > div").nth(2)
+    page.get_by_label("Faces in the gallery").fill("10")
+    assert re.search(r"up to 1\s*%", named.inner_text())  # 10 at FAR 1e-3
+    page.get_by_label("Faces in the gallery").fill("1")
+    assert "0.1 %" in named.inner_text()
+
+
+def test_the_card_is_all_there(console: Console) -> None:
+    page = console.open("model")
+    card = page.request.get("/model").json()
+    text = page.get_by_label("Card", exact=True).inner_text()
+    for fact in (card["sha256"], card["id"], f"{card['parameters']:,}", card["provenance"]["terms"]):
+        assert fact in text
+    page.get_by_text("Measured accuracy").click()
+    page.get_by_text("Where it comes from").click()
+    assert "Teacher" in page.get_by_label("Card", exact=True).inner_text()
+    assert page.get_by_role("img", name=re.compile("Receiver operating")).locator(".point").count() == 7
+
+
+def test_quantiles_are_read_from_a_histogram_as_prometheus_does(console: Console) -> None:
+    page = console.open("model")
+    buckets = {"0.1": 2, "0.2": 6, "0.5": 8, "+Inf": 10}
+    text = "# HELP took Time\n" + "".join(
+        f'took_bucket{{le="{bound}",stage="embed"}} {count}\n' for bound, count in buckets.items()
+    )
+    # By hand: rank 5 is three quarters into the second bucket; 9 and 10 lie beyond the last bound.
+    assert page.evaluate(QUANTILES, text) == pytest.approx([0, 0.175, 0.5, 0.5])

@@ -1,0 +1,165 @@
+"""Two photographs dropped, pasted, chosen or taken; the answer in words, on a ruler and in numbers."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.console.conftest import Console, Open, picture
+
+GIVE = """
+([index, base64, kind]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], "given.jpg", { type: "image/jpeg" }));
+  const target = document.querySelectorAll(".picture")[index];
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
+    : new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+  target.dispatchEvent(event);
+}
+"""
+
+BOX_SHARES = """
+() => {
+  const image = document.querySelector(".seen img").getBoundingClientRect();
+  const box = document.querySelector(".seen .face-box").getBoundingClientRect();
+  const across = [box.left - image.left, box.top - image.top, box.width, box.height];
+  return across.map((px) => px / image.width);
+}
+"""
+
+
+def give(console: Console, index: int, content: bytes, kind: str) -> None:
+    console.page.evaluate(GIVE, [index, base64.b64encode(content).decode(), kind])
+
+
+def compare(console: Console, first: bytes, second: bytes) -> Any:
+    """Choose two pictures; the result, once it is there."""
+    console.choose(0, picture(first))
+    console.choose(1, picture(second))
+    decision = console.page.locator(".decision")
+    decision.wait_for()
+    return decision
+
+
+def test_two_pictures_of_one_face_match(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    assert page.get_by_role("button", name="Compare").is_disabled()
+    decision = compare(console, portrait, portrait_again)
+    assert decision.locator("h2").inner_text() == "Match"
+    assert re.search(r"distance of \d\.\d{3} is below the threshold of \d\.\d{3}", decision.inner_text())
+    assert "1 in 1,000 pairs of different people" in decision.inner_text()
+    ruler = page.get_by_role("img", name=re.compile("Distance .* a match"))
+    assert ruler.locator(".curve").count() == 1
+    for part in ("Decode", "Detect", "Crop", "Embed", "The service took", "this page waited"):
+        assert part in page.locator(".took").inner_text()
+    assert page.locator(".measures").get_by_role("row").count() > 2
+
+
+def test_boxes_and_landmarks_lie_on_the_face(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    compare(console, portrait, portrait_again)
+    # The face of the portrait is at about (178, 69) to (268, 182) of 512 pixels.
+    assert page.evaluate(BOX_SHARES) == pytest.approx([178 / 512, 69 / 512, 90 / 512, 113 / 512], abs=0.05)
+    assert page.locator(".seen .landmark").count() == 10
+
+
+def test_the_rate_chosen_changes_the_threshold(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    compare(console, portrait, portrait_again)
+    card = page.request.get("/model").json()
+    strict = card["calibration"]["operating_points"][-1]
+    with page.expect_response("**/verify") as answered:
+        page.get_by_label("False accepts allowed").select_option(str(strict["far"]).replace("1e-06", "0.000001"))
+    assert answered.value.json()["threshold"] == pytest.approx(strict["threshold"], abs=1e-3)
+    page.get_by_text(f"threshold {strict['threshold']:.3f}").wait_for()
+
+
+def test_an_own_threshold_and_the_button_compare_again(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    compare(console, portrait, portrait_again)
+    page.get_by_label("False accepts allowed").select_option("threshold")
+    page.get_by_label("Threshold, squared L2").fill("0.01")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("heading", name="No match").wait_for()
+    page.get_by_text("threshold 0.010").wait_for()
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_pictures_are_dropped_and_pasted(console: Console, portrait: bytes, portrait_again: bytes, kind: str) -> None:
+    page = console.open("verify")
+    give(console, 0, portrait, kind)
+    page.get_by_role("button", name="Remove first picture").wait_for()
+    give(console, 1, portrait_again, kind)
+    page.get_by_role("heading", name="Match", exact=True).wait_for()
+
+
+def test_a_picture_taken_with_the_camera_matches(console: Console, portrait: bytes) -> None:
+    page = console.open("verify")
+    console.choose(0, picture(portrait))
+    page.get_by_role("button", name="Take second picture with the camera").click()
+    page.get_by_role("button", name="Take the picture").click()
+    page.get_by_role("heading", name="Match", exact=True).wait_for()
+    assert page.locator("dialog").count() == 0
+
+
+def test_the_camera_is_left_without_a_picture(console: Console) -> None:
+    page = console.open("verify")
+    page.get_by_role("button", name="Take first picture with the camera").click()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.get_by_role("button", name="Choose first picture").is_visible()
+
+
+def test_a_picture_is_removed_and_its_result_with_it(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    compare(console, portrait, portrait_again)
+    page.get_by_role("button", name="Remove second picture").click()
+    assert page.locator(".decision").count() == 0
+    assert page.get_by_role("button", name="Compare").is_disabled()
+
+
+def test_no_face_is_told_as_a_fact_with_what_to_do(open_console: Open, portrait: bytes, no_face: bytes) -> None:
+    console = open_console()
+    page = console.open("verify")
+    console.choose(0, picture(portrait))
+    console.choose(1, picture(no_face))
+    problem = page.locator('.problem[data-code="no_face"]')
+    problem.wait_for()
+    for part in ("image2", "faces found: 0", "Use a picture in which a face can be seen", "Request id"):
+        assert part in problem.inner_text()
+    assert console.refused == [("/verify", 422)]
+
+
+def test_several_faces_are_refused_where_that_is_asked(open_console: Open, portrait: bytes, two_faces: bytes) -> None:
+    console = open_console()
+    page = console.open("verify")
+    page.get_by_label("Where there are several faces").select_option("only")
+    console.choose(0, picture(portrait))
+    console.choose(1, picture(two_faces))
+    page.locator('.problem[data-code="several_faces"]').wait_for()
+    page.get_by_label("Where there are several faces").select_option("largest")
+    page.get_by_role("heading", name="Match", exact=True).wait_for()
+
+
+def test_a_server_that_is_gone_is_told(open_console: Open, portrait: bytes, portrait_again: bytes) -> None:
+    console = open_console()
+    page = console.open("verify")
+    page.route("**/verify", lambda route: route.abort("connectionrefused"))
+    console.choose(0, picture(portrait))
+    console.choose(1, picture(portrait_again))
+    page.locator('.problem[data-code="unreachable"]').wait_for()
+    console.faults = [fault for fault in console.faults if "ERR_CONNECTION_REFUSED" not in fault]
+
+
+def test_real_photographs_of_one_person_and_of_two(console: Console, lfw: Path) -> None:
+    same = sorted((lfw / "images" / "Colin_Powell").iterdir())[:2]
+    other = sorted((lfw / "images" / "Serena_Williams").iterdir())[0]
+    page = console.open("verify")
+    compare(console, same[0].read_bytes(), same[1].read_bytes())
+    page.get_by_role("heading", name="Match", exact=True).wait_for()
+    page.get_by_role("button", name="Remove second picture").click()
+    console.choose(1, picture(other.read_bytes()))
+    page.get_by_role("heading", name="No match").wait_for()
