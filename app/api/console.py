@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-_CONSOLE = Path(__file__).parent.parent / "console"
+CONSOLE = Path(__file__).parent.parent / "console"
 
 # blob: is a picture that the page itself holds. Trusted types: the page never parses text as HTML, and cannot.
 _POLICY = (
@@ -42,10 +42,10 @@ class _ConsoleFiles(StaticFiles):
 
 def install_console(app: FastAPI) -> None:
     """Serve the page at `/` and its files below `/console/assets`."""
-    pages = _ConsoleFiles(directory=_CONSOLE)
+    pages = _ConsoleFiles(directory=CONSOLE)
 
     async def page(request: Request) -> Response:
         return await pages.get_response("index.html", request.scope)
 
     app.add_route("/", page, methods=["GET"], include_in_schema=False)
-    app.mount("/console/assets", _ConsoleFiles(directory=_CONSOLE / "assets"), name="console_assets")
+    app.mount("/console/assets", _ConsoleFiles(directory=CONSOLE / "assets"), name="console_assets")

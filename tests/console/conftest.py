@@ -58,7 +58,6 @@ def browser(astronaut: Image.Image, tmp_path_factory: pytest.TempPathFactory) ->
             executable_path=executable,
             args=[
                 "--no-sandbox",  # which root in a container cannot have
-                "--use-fake-ui-for-media-stream",
                 "--use-fake-device-for-media-stream",
                 f"--use-file-for-fake-video-capture={camera}",
             ],
@@ -69,7 +68,7 @@ def browser(astronaut: Image.Image, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("console") / "console.db") as running:
+    with serving(tmp_path_factory.mktemp("console") / "console.db", SAMEFACE_STORE_CROPS="true") as running:
         yield running
 
 
@@ -121,11 +120,11 @@ Open = Callable[..., Console]
 
 @pytest.fixture
 def open_console(browser: Any, server: Server) -> Iterator[Open]:
-    """Opens tabs of browsers that know nothing of each other. `of`: another server; the rest are Playwright's options."""
+    """Opens tabs that know nothing of each other. `of`: another server; the rest are Playwright's options."""
     opened: list[Console] = []
 
     def make(of: Server = server, **options: Any) -> Console:
-        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", "permissions": ["camera"]}
         opened.append(Console(browser, f"http://127.0.0.1:{of.port}", **usual | options))
         return opened[-1]
 
@@ -137,10 +136,10 @@ def open_console(browser: Any, server: Server) -> Iterator[Open]:
 
 @pytest.fixture
 def console(open_console: Open) -> Iterator[Console]:
-    """A tab in which every request has to succeed, crops that are not kept excepted."""
+    """A tab in which every request has to succeed."""
     opened = open_console()
     yield opened
-    assert [(path, status) for path, status in opened.refused if not path.endswith("/crop")] == []
+    assert opened.refused == []
 
 
 @pytest.fixture

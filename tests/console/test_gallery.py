@@ -59,6 +59,7 @@ def test_a_subject_is_added_with_photographs(
     page.get_by_role("dialog").get_by_role("button", name="Enrol").click()
     page.get_by_role("heading", name="Eileen Collins").wait_for()
     page.get_by_role("heading", name="2 faces").wait_for()
+    page.get_by_role("img", name="Face 2").wait_for()
     subject = server.http.get("/gallery/subjects/emp-0042", params={"gallery": people}).json()
     assert (subject["name"], subject["metadata"], subject["faces"]) == ("Eileen Collins", {"floor": 3}, 2)
 
@@ -172,7 +173,7 @@ def test_a_subject_that_is_gone_is_told(open_console: Open, people: str) -> None
     console = open_console()
     console.page.goto(f"/#/gallery/{people}/nobody")
     console.page.locator('.problem[data-code="subject_not_found"]').wait_for()
-    assert console.refused == [(f"/gallery/subjects/nobody", 404)]
+    assert console.refused == [("/gallery/subjects/nobody", 404)]
 
 
 def test_names_are_shown_as_text_and_never_as_markup(

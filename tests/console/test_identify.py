@@ -28,12 +28,15 @@ def test_a_known_face_is_named_in_its_box(console: Console, server: Server, peop
     assert console.page.locator(".seen .face-label").text_content() == "Eileen Collins"
     candidate = rows.first.get_by_role("list", name="Candidates for face 1").get_by_role("listitem")
     assert "eileen" in candidate.inner_text()
+    candidate.get_by_role("img", name="Stored face of Eileen Collins").wait_for()
     assert "A stranger is given a name with a chance of" in console.page.locator(".results").inner_text()
     candidate.get_by_role("link").click()
     console.page.get_by_role("heading", name="Eileen Collins").wait_for()
 
 
-def test_an_unknown_face_is_enrolled_with_one_click(console: Console, server: Server, people: str, two_faces: bytes) -> None:
+def test_an_unknown_face_is_enrolled_with_one_click(
+    console: Console, server: Server, people: str, two_faces: bytes
+) -> None:
     rows = search(console, people, two_faces)
     assert rows.get_by_text("unknown", exact=True).count() == 2
     console.page.get_by_role("button", name="Enrol face 1").click()
@@ -62,7 +65,9 @@ def test_no_face_is_said_and_no_error(console: Console, people: str, no_face: by
     page.get_by_role("heading", name="No face was found in this photograph.").wait_for()
 
 
-def test_every_choice_asks_again(console: Console, server: Server, people: str, two_faces: bytes, portrait: bytes) -> None:
+def test_every_choice_asks_again(
+    console: Console, server: Server, people: str, two_faces: bytes, portrait: bytes
+) -> None:
     enroll(server, people, "eileen", portrait)
     rows = search(console, people, two_faces)
     page = console.page
@@ -83,7 +88,13 @@ def test_a_rate_that_the_calibration_cannot_support_is_told(
 ) -> None:
     console = open_console()
     search(console, people, portrait)
-    answer = {"code": "far_not_supported", "title": "Far not supported", "status": 422, "detail": "too low", "min_far": 1e-6}
+    answer = {
+        "code": "far_not_supported",
+        "title": "Far not supported",
+        "status": 422,
+        "detail": "too low",
+        "min_far": 1e-6,
+    }
     console.page.route("**/identify", lambda route: route.fulfill(status=422, json=answer))
     console.page.get_by_label("Chance that a stranger is named").select_option("0.001")
     problem = console.page.locator('.problem[data-code="far_not_supported"]')

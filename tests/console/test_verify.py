@@ -78,7 +78,9 @@ def test_the_rate_chosen_changes_the_threshold(console: Console, portrait: bytes
     page.get_by_text(f"threshold {strict['threshold']:.3f}").wait_for()
 
 
-def test_an_own_threshold_and_the_button_compare_again(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+def test_an_own_threshold_and_the_button_compare_again(
+    console: Console, portrait: bytes, portrait_again: bytes
+) -> None:
     page = console.open("verify")
     compare(console, portrait, portrait_again)
     page.get_by_label("False accepts allowed").select_option("threshold")
@@ -111,6 +113,13 @@ def test_the_camera_is_left_without_a_picture(console: Console) -> None:
     page.get_by_role("button", name="Take first picture with the camera").click()
     page.get_by_role("button", name="Cancel").click()
     assert page.get_by_role("button", name="Choose first picture").is_visible()
+
+
+def test_a_camera_that_is_refused_is_told(open_console: Open) -> None:
+    page = open_console(permissions=[]).open("verify")
+    page.get_by_role("button", name="Take first picture with the camera").click()
+    page.get_by_text("The browser was not allowed to use the camera").wait_for()
+    assert page.get_by_role("button", name="Take the picture").is_disabled()
 
 
 def test_a_picture_is_removed_and_its_result_with_it(console: Console, portrait: bytes, portrait_again: bytes) -> None:

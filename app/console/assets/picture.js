@@ -86,6 +86,13 @@ export class Picture {
   }
 
   #show() {
+    const focused = this.element.contains(document.activeElement);
+    this.#fill();
+    // What held the focus is gone; the next thing to press takes it.
+    if (focused) this.element.querySelector("button")?.focus();
+  }
+
+  #fill() {
     this.drop.classList.toggle("filled", this.file !== null);
     fill(this.tools, this.file ? this.#removal() : null);
     if (!this.file) fill(this.drop, this.#invitation());
@@ -106,13 +113,14 @@ export class Picture {
   }
 
   #removal() {
-    const remove = async () => {
-      await this.set(null);
-      this.element.querySelector(".invitation button")?.focus();
-    };
     return h(
       "button",
-      { type: "button", class: "slim", "aria-label": `Remove ${this.title.toLowerCase()}`, on: { click: remove } },
+      {
+        type: "button",
+        class: "slim",
+        "aria-label": `Remove ${this.title.toLowerCase()}`,
+        on: { click: () => this.set(null) },
+      },
       "Remove",
     );
   }

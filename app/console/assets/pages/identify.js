@@ -186,7 +186,7 @@ function candidateRow(candidate, gallery) {
   return h(
     "li",
     {},
-    storedCrop(gallery, candidate.face_id, `Stored face of ${nameOf(candidate)}`, "small"),
+    storedCrop(gallery, candidate.face_id, `Stored face of ${nameOf(candidate)}`, { size: "small" }),
     h(
       "span",
       { class: "who" },

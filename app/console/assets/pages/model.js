@@ -150,7 +150,7 @@ function pointTable(body) {
   ];
   return h(
     "div",
-    { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Operating points" },
+    { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Table of operating points" },
     h(
       "table",
       {},

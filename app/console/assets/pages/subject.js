@@ -161,7 +161,7 @@ async function showFaces(page) {
     return h(
       "li",
       { class: "face-tile" },
-      storedCrop(page.gallery, face.face_id, words),
+      storedCrop(page.gallery, face.face_id, words, { kept: face.crop_kept }),
       h("span", { class: "small muted", text: moment(face.created_at) }),
       button,
     );
