@@ -22,9 +22,11 @@ from torch import nn
 
 from app.faces.card import METADATA_KEY, CardInput, ModelCard
 from app.faces.crop import CropSpec
-from models.calibrate import PairTable, calibration, embed_crops
+from models.calibrate import calibration
 from models.data import Crops
 from models.networks import build
+from models.pairs import PairTable
+from models.photographs import embed_crops, unmarked
 
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
 PARITY = 1e-4
@@ -100,7 +102,9 @@ def main() -> None:
     if difference > PARITY:
         raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
     crops = Crops(options.calibration_crops)
-    table = PairTable(embed_crops(crops, options.out, trained["side"]), crops.people)
+    table = PairTable(
+        embed_crops(crops, unmarked(options.out, CardInput(crop_px=trained["side"])), trained["side"]), crops.people
+    )
     card = ModelCard(
         id=options.id,
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D",

@@ -101,6 +101,23 @@ def quality(result: dict[str, Any], out: Path) -> None:
     pyplot.close(figure)
 
 
+def calibration(found: dict[str, Any], out: Path) -> None:
+    """The distance-to-FAR curve with its 95 % interval, and the operating points on it."""
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    far, distance = np.array([(point["far"], point["threshold"]) for point in found["curve"]]).T
+    low, high = np.array([point["ci95"] for point in found["curve"]]).T
+    axes.fill_betweenx(distance, low, high, alpha=0.25, label="95 %, by bootstrap over people")
+    axes.semilogx(far, distance)
+    points = np.array([(point["far"], point["threshold"]) for point in found["operating_points"]])
+    axes.plot(*points.T, "o", label="operating points")
+    title = f"{found['impostor_pairs']:,} impostor pairs of {found['people']:,} people"
+    axes.set(xlabel="FAR", ylabel="squared L2 distance", title=title)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", type=Path)

@@ -11,7 +11,7 @@ import argparse
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -39,13 +39,20 @@ class Recipe:
     out: Path
     spec: CropSpec
     weights: Path = WEIGHTS
+    face: FaceChoice = FaceChoice.CENTRAL
+    change: "Change | None" = None  # what is done to a photograph first: measures what damage costs
 
 
-def crop_photo(photo: Photo, detector: FaceDetector, spec: CropSpec) -> Pixels:
-    """The crop of the central face; raises SamefaceError where there is none."""
-    photograph = decode(photo.path.read_bytes(), ImageLimits())
-    face = choose_face(detector.detect(photograph), FaceChoice.CENTRAL, photograph)
-    return crop_face(photograph, face, spec)
+# A photograph's bytes to those of a changed one.
+Change = Callable[[bytes, FaceDetector], bytes]
+
+
+def crop_photo(photo: Photo, detector: FaceDetector, recipe: Recipe) -> Pixels:
+    """The crop of the face that the recipe chooses; raises SamefaceError where there is none."""
+    data = photo.path.read_bytes()
+    photograph = decode(recipe.change(data, detector) if recipe.change else data, ImageLimits())
+    face = choose_face(detector.detect(photograph), recipe.face, photograph)
+    return crop_face(photograph, face, recipe.spec)
 
 
 def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
@@ -55,7 +62,7 @@ def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
     crops, rows, failures = [], [], []
     for photo in photos:
         try:
-            crops.append(crop_photo(photo, detector, recipe.spec))
+            crops.append(crop_photo(photo, detector, recipe))
             rows.append(photo)
         except SamefaceError as error:
             failures.append((photo, error.code))
@@ -73,11 +80,12 @@ def part_path(folder: Path, number: int, suffix: str) -> Path:
     return folder / f"part-{number:05d}.{suffix}"
 
 
-def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int) -> tuple[int, int]:
+def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int, part_size: int | None = None) -> tuple[int, int]:
     """Make every part that is missing; returns (crops, failures)."""
     recipe.out.mkdir(parents=True, exist_ok=True)
     _keep_geometry(recipe)
-    parts = [(i // PART_SIZE, photos[i : i + PART_SIZE]) for i in range(0, len(photos), PART_SIZE)]
+    size = part_size or PART_SIZE
+    parts = [(i // size, photos[i : i + size]) for i in range(0, len(photos), size)]
     missing = [part for part in parts if not part_path(recipe.out, part[0], "npy").exists()]
     done = len(photos) - sum(len(part) for _, part in missing)
     with get_context("spawn").Pool(processes) as pool, tqdm(total=len(photos), initial=done, unit="photo") as bar:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain import Embedding
 from app.errors import ConfigurationError
-from app.faces.card import ModelCard, read_card
+from app.faces.card import CardInput, ModelCard, read_card
 from app.faces.decode import Pixels
 from app.faces.runtime import Device, open_session
 
@@ -28,7 +28,7 @@ class FaceEmbedder:
 
     def embed(self, crops: Pixels) -> Embedding:
         """uint8 (n, crop_px, crop_px, 3), RGB, to unit vectors, float32 (n, embedding_size)."""
-        (embeddings,) = self._session.run(None, {self._input_name: network_input(crops, self.card)})
+        (embeddings,) = self._session.run(None, {self._input_name: network_input(crops, self.card.input)})
         return cast(Embedding, embeddings)
 
     @property
@@ -43,10 +43,10 @@ class FaceEmbedder:
             raise ConfigurationError(f"{path} gives embeddings of shape {shape}, its card says (1, {found})")
 
 
-def network_input(crops: Pixels, card: ModelCard) -> NDArray[np.float32]:
-    """uint8 (n, side, side, 3), RGB, to float32 (n, 3, side, side) in the card's colour order and range."""
-    channels = crops if card.input.colour == "RGB" else crops[..., ::-1]
+def network_input(crops: Pixels, expected: CardInput) -> NDArray[np.float32]:
+    """uint8 (n, side, side, 3), RGB, to float32 (n, 3, side, side) in the expected colours."""
+    channels = crops if expected.colour == "RGB" else crops[..., ::-1]
     planes = np.ascontiguousarray(channels.transpose(0, 3, 1, 2), dtype=np.float32)
-    planes -= np.float32(card.input.mean)
-    planes *= np.float32(1.0 / card.input.std)
+    planes -= np.float32(expected.mean)
+    planes *= np.float32(1.0 / expected.std)
     return planes

@@ -26,8 +26,8 @@ def test_embeddings_are_unit_vectors_of_the_cards_size_and_batches_do_not_matter
 
 def test_the_card_says_colour_order_and_range() -> None:
     crops = np.array([[[[10, 20, 30]]]], np.uint8)
-    rgb = network_input(crops, card(input=CardInput(crop_px=16, mean=10, std=5)))
-    bgr = network_input(crops, card(input=CardInput(crop_px=16, colour="BGR", mean=0, std=1)))
+    rgb = network_input(crops, CardInput(crop_px=16, mean=10, std=5))
+    bgr = network_input(crops, CardInput(crop_px=16, colour="BGR", mean=0, std=1))
     assert rgb[0, :, 0, 0].tolist() == [0, 2, 4]
     assert bgr[0, :, 0, 0].tolist() == [30, 20, 10]
 

@@ -9,11 +9,11 @@ import pytest
 PEOPLE, FACES, SIDE = 8, 6, 72
 
 
-def write_crops(folder: Path, seed: int = 0, side: int = SIDE) -> Path:
-    """A folder as `models.prepare` writes it, in two parts: PEOPLE x FACES crops, in shuffled order."""
+def write_crops(folder: Path, seed: int = 0, side: int = SIDE, people: int = PEOPLE) -> Path:
+    """A folder as `models.prepare` writes it, in two parts: people x FACES crops, in shuffled order."""
     rng = np.random.default_rng(seed)
-    colours = rng.integers(30, 225, (PEOPLE, 1, 1, 3))
-    person = rng.permutation(np.repeat(np.arange(PEOPLE), FACES))
+    colours = rng.integers(30, 225, (people, 1, 1, 3))
+    person = rng.permutation(np.repeat(np.arange(people), FACES))
     noise = rng.integers(-20, 21, (len(person), side, side, 3))
     crops = np.clip(colours[person] + noise, 0, 255).astype(np.uint8)
     folder.mkdir(parents=True, exist_ok=True)

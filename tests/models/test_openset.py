@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from app.faces.card import CardCalibration, CardInput, ModelCard
-from models.calibrate import PairTable, calibration
+from models.calibrate import calibration
 from models.openset import bootstrap, identify, measure, rates
+from models.pairs import PairTable
 
 FACES = 3
 SIZE = 16

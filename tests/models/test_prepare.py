@@ -76,7 +76,7 @@ def test_crops_of_another_geometry_do_not_join_a_folder(photos: list[Photo], tmp
 
 
 def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:
-    detector = FaceDetector(prepare.WEIGHTS)
+    detector, recipe = FaceDetector(prepare.WEIGHTS), prepare.Recipe(photos[0].path.parent, SPEC)
     with pytest.raises(prepare.SamefaceError, match="no face"):
-        prepare.crop_photo(photos[2], detector, SPEC)
-    assert Image.fromarray(prepare.crop_photo(photos[0], detector, SPEC)).size == (128, 128)
+        prepare.crop_photo(photos[2], detector, recipe)
+    assert Image.fromarray(prepare.crop_photo(photos[0], detector, recipe)).size == (128, 128)
