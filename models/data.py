@@ -45,6 +45,7 @@ class Crops:
         names = [f"{source}/{identity}" if identity else "" for _, identity, source in rows]
         self.names = sorted(set(names) - {""})
         number = {name: i for i, name in enumerate(self.names)} | {"": UNLABELLED}
+        self.files = [path for path, _, _ in rows]
         self.people = np.array([number[name] for name in names], dtype=np.int64)
         self.teacher = np.zeros((len(rows), 0), np.float32) if teacher is None else np.load(teacher)
         if not len(self.people) == len(self.teacher) == len(self):

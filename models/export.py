@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import subprocess
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,20 @@ def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 def export_network(network: nn.Module, side: int, path: Path) -> None:
     """Write float32 (n, 3, side, side) -> float32 (n, d) with any n, batch norms folded."""
-    torch.onnx.export(
-        network,
-        (torch.zeros(2, 3, side, side),),
-        str(path),
-        input_names=["faces"],
-        output_names=["embeddings"],
-        dynamic_axes={"faces": {0: "n"}, "embeddings": {0: "n"}},
-        dynamo=False,
-        opset_version=17,
-    )
+    with warnings.catch_warnings():
+        # The older exporter folds batch norms and names what it writes plainly; torch warns that it is older and that
+        # shapes which Python looks at become constants, as they should.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, side, side),),
+            str(path),
+            input_names=["faces"],
+            output_names=["embeddings"],
+            dynamic_axes={"faces": {0: "n"}, "embeddings": {0: "n"}},
+            dynamo=False,
+            opset_version=17,
+        )
 
 
 def parity(network: nn.Module, path: Path, side: int, count: int = 8) -> float:

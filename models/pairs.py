@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+Embeddings = NDArray[np.float32]
+People = NDArray[np.int64]
+
 RESAMPLES = 200
 CI95_PERCENT = [2.5, 97.5]
 # Share of impostor pairs, the nearest ones, that is kept: more than the largest false-accept rate of interest.
@@ -26,9 +29,7 @@ class PairTable:
     distance and `genuine_people` int64 (g,) whose it is. Memory grows with n squared: 50 million pairs take 0.5 GB.
     """
 
-    def __init__(
-        self, embeddings: NDArray[np.float32], people: NDArray[np.int64], keep_share: float = KEEP_SHARE
-    ) -> None:
+    def __init__(self, embeddings: Embeddings, people: People, keep_share: float = KEEP_SHARE) -> None:
         """`embeddings` float32 (n, d), unit vectors."""
         self.people = people
         counts = np.zeros(4 * _BINS_PER_UNIT + 1, np.int64)
@@ -42,7 +43,7 @@ class PairTable:
         edge = int(np.searchsorted(np.cumsum(counts), keep_share * self.impostor_pairs)) + 1
         self._keep_nearest(embeddings, edge / _BINS_PER_UNIT)
 
-    def _keep_nearest(self, embeddings: NDArray[np.float32], limit: float) -> None:
+    def _keep_nearest(self, embeddings: Embeddings, limit: float) -> None:
         kept = []
         for values, first, second in _blocks(embeddings):
             near = (self.people[first] != self.people[second]) & (values < limit)
@@ -92,7 +93,7 @@ def bootstrap_val(table: PairTable, thresholds: list[float], seed: int = 1) -> N
     return weights[:, ends] / np.maximum(weights[:, -1:], 1)
 
 
-def _draws(people: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _draws(people: People, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The number of each crop's person, int64 (n,), and how often each was drawn, float64 (RESAMPLES, people)."""
     labels, person = np.unique(people, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -114,7 +115,7 @@ def _weight(counts: NDArray[np.float64], a: NDArray[np.int64], b: NDArray[np.int
 Block = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]
 
 
-def _blocks(embeddings: NDArray[np.float32]) -> Iterator[Block]:
+def _blocks(embeddings: Embeddings) -> Iterator[Block]:
     """Squared L2 and both indices of every pair once, some rows at a time."""
     for start in range(0, len(embeddings), _ROWS):
         rows = embeddings[start : start + _ROWS]
@@ -123,6 +124,6 @@ def _blocks(embeddings: NDArray[np.float32]) -> Iterator[Block]:
         yield squared_l2[first, second], (first + start).astype(np.int32), (second + start).astype(np.int32)
 
 
-def _sorted(values: NDArray[np.float32], people: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _sorted(values: NDArray[np.float32], people: People) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     order = np.argsort(values, kind="stable")
     return values[order], people[order]

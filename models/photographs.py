@@ -22,7 +22,7 @@ from app.faces.embed import network_input
 from models import manifest
 from models.data import Crops
 from models.manifest import Photo
-from models.prepare import Recipe, prepare
+from models.prepare import Change, Recipe, prepare
 
 # Parts small enough for a progress bar that moves.
 _PART_SIZE = 50
@@ -69,9 +69,9 @@ def acquire(source: Path, recipe: Recipe, *, labelled: bool = True, processes: i
     return Acquired(Crops(recipe.out), _failures(recipe.out))
 
 
-def recipe(out: Path, spec: CropSpec, face: FaceChoice = FaceChoice.LARGEST) -> Recipe:
+def recipe(out: Path, spec: CropSpec, face: FaceChoice = FaceChoice.LARGEST, change: Change | None = None) -> Recipe:
     """Crops as the service makes them: the largest face, unless told otherwise, and nothing around it."""
-    return Recipe(out, spec, face=face)
+    return Recipe(out, spec, face=face, change=change)
 
 
 def embed_crops(

@@ -1,0 +1,182 @@
+"""Smaller forms of an exported network: weights in half precision, or whole numbers of eight bits.
+
+    python -m models.precision models/weights/NAME.onnx --precision fp16 int8 --calibration-crops crops-held-out/ \
+        --out-folder runs/small [--lfw LFW_FOLDER]
+
+Each file is written beside its measured cost: the distance between its embeddings and the full network's, its size,
+its time for a face, and the accuracy lost on LFW. The thresholds in its model card are calibrated on its own
+embeddings. Embeddings of different forms are not to be mixed in one gallery, so the id of each ends in its form.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from app.faces.card import CardCalibration, CardInput, ModelCard
+from app.faces.embed import FaceEmbedder, network_input
+from models.calibrate import calibration
+from models.data import UNLABELLED, Crops
+from models.evaluation.tradeoffs import milliseconds, opened
+from models.pairs import PairTable
+from models.photographs import embed_crops, unmarked
+
+PRECISIONS = ["fp16", "int8"]
+# Crops that show the ranges of activations.
+_CALIBRATION_CROPS = 512
+# Weights of fewer numbers than this (norms, biases, axes) stay as they are.
+_FEW = 256
+
+
+def halve(source: Path, target: Path) -> None:
+    """Store large weights in half precision; arithmetic stays in single, so any runtime gives the same answer."""
+    model = onnx.load(source)
+    kept, casts = [], []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FEW:
+            kept.append(tensor)
+            continue
+        stored = f"{tensor.name}_fp16"
+        kept.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), stored))
+        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, target)
+
+
+def quantise(source: Path, target: Path, crops: Crops, expected: CardInput, count: int = _CALIBRATION_CROPS) -> None:
+    """Eight-bit convolutions, each channel with its own scale; ranges from `count` crops, evenly spaced.
+
+    Everything after the last convolution stays in single precision: an embedding is 128 small numbers.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Reader(crops, expected, count, onnx.load(source).graph.input[0].name),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Crops, some at a time, as the quantiser wants them."""
+
+    def __init__(self, crops: Crops, expected: CardInput, count: int, name: str) -> None:
+        self._name = name
+        self._batches = _inputs(crops, expected, count)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {self._name: batch}
+
+
+def _inputs(crops: Crops, expected: CardInput, count: int, batch_size: int = 16) -> Iterator[NDArray[np.float32]]:
+    chosen = np.linspace(0, len(crops) - 1, min(count, len(crops))).astype(np.int64)
+    margin = (crops[chosen[:1]].shape[1] - expected.crop_px) // 2
+    for start in range(0, len(chosen), batch_size):
+        images = crops[chosen[start : start + batch_size]]
+        inner = images[:, margin : margin + expected.crop_px, margin : margin + expected.crop_px]
+        yield network_input(np.ascontiguousarray(inner), expected)
+
+
+def parity(full: NDArray[np.float32], small: NDArray[np.float32]) -> dict[str, float]:
+    """Squared L2 between the embeddings of the same crops by both networks: its mean and its largest."""
+    squared_l2 = np.square(full.astype(np.float64) - small).sum(1)
+    return {"mean_squared_l2": float(f"{squared_l2.mean():.3g}"), "max_squared_l2": float(f"{squared_l2.max():.3g}")}
+
+
+def make(source: Path, precision: str, target: Path, crops: Crops, lfw: Path | None) -> dict[str, Any]:
+    """Write one form with its card; returns what was measured of it, which its card holds too."""
+    from models.export import write_card
+
+    embedder = FaceEmbedder(source)
+    card = embedder.card
+    if precision == "fp16":
+        halve(source, target)
+    else:
+        quantise(source, target, crops, card.input)
+    labelled = np.flatnonzero(crops.people != UNLABELLED)
+    side = card.input.crop_px
+    full = embed_crops(crops, embedder.embed, side, labelled)
+    small = embed_crops(crops, unmarked(target, card.input), side, labelled)
+    own = CardCalibration.model_validate(calibration(PairTable(small, crops.people[labelled]), card.calibration.data))
+    measured: dict[str, Any] = {"of": card.id, "precision": precision, "parity": parity(full, small)}
+    marked = card.model_copy(update={"id": f"{card.id}-{precision}", "calibration": own, "results": {}})
+    write_card(target, marked)
+    measured |= cost(source, target)
+    if lfw is not None:
+        measured["lfw"] = accuracy_lost(source, target, lfw)
+    write_card(target, _with_results(marked, measured))
+    return measured
+
+
+def cost(source: Path, target: Path) -> dict[str, Any]:
+    """Bytes and milliseconds for a face on one thread, of the full network and of the small one."""
+    with tempfile.TemporaryDirectory() as folder:
+        full, small = (opened(path, Path(folder), 1) for path in (source, target))
+        return {
+            "bytes": {"full": source.stat().st_size, "small": target.stat().st_size},
+            "ms_per_face": {"full": round(milliseconds(full), 2), "small": round(milliseconds(small), 2)},
+            "ms_per_face_in_batches_of_8": {
+                "full": round(milliseconds(full, 8), 2),
+                "small": round(milliseconds(small, 8), 2),
+            },
+        }
+
+
+def accuracy_lost(source: Path, target: Path, lfw: Path) -> dict[str, Any]:
+    """View 2 of LFW with both, on the same crops."""
+    from models.lfw import WEIGHTS, FaceDetector, crop_all, distances, embed_all, read_pairs, report
+
+    pairs = read_pairs(lfw / "pairs.txt")
+    embedders = {"full": FaceEmbedder(source), "small": FaceEmbedder(target)}
+    spec = embedders["full"].card.input.spec
+    crops = crop_all(lfw / "images", pairs.names, FaceDetector(WEIGHTS), spec)
+    figures = {
+        name: report(pairs, distances(pairs, embed_all(crops, embedder.embed)), len(crops))
+        for name, embedder in embedders.items()
+    }
+    lost = round(figures["full"]["accuracy"] - figures["small"]["accuracy"], 5)
+    return figures | {"accuracy_lost": lost}
+
+
+def _with_results(card: ModelCard, measured: dict[str, Any]) -> ModelCard:
+    return card.model_copy(update={"results": {"precision": measured}})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--calibration-crops", type=Path, required=True, help="of people held out of training")
+    parser.add_argument("--out-folder", type=Path, required=True)
+    parser.add_argument("--lfw", type=Path, help="measure the accuracy lost on View 2")
+    options = parser.parse_args()
+    options.out_folder.mkdir(parents=True, exist_ok=True)
+    crops = Crops(options.calibration_crops)
+    for precision in options.precision:
+        target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
+        print(f"{target}{os.linesep}{json.dumps(make(options.model, precision, target, crops, options.lfw), indent=2)}")
+
+
+if __name__ == "__main__":
+    main()

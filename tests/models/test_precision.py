@@ -1,0 +1,69 @@
+"""Smaller forms of a network: what they store, and how near they stay."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from app.faces.card import CardInput
+from app.faces.embed import FaceEmbedder
+from models.data import Crops
+from models.photographs import unmarked
+from models.precision import halve, make, parity, quantise
+from tests.models.conftest import write_crops
+from tests.models.evaluation.conftest import write_network
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    return write_network(tmp_path / "small.onnx")
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Crops:
+    return Crops(write_crops(tmp_path_factory.mktemp("crops"), side=40, people=30))
+
+
+def images(crops: Crops) -> np.ndarray:
+    return np.ascontiguousarray(crops[np.arange(20)][:, 4:36, 4:36])
+
+
+def types(path: Path) -> dict[str, int]:
+    return {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
+
+
+def test_large_weights_are_stored_in_half_and_embeddings_hardly_move(network: Path, crops: Crops) -> None:
+    target = network.with_name("half.onnx")
+    halve(network, target)
+    assert types(target) == {"kernel_fp16": TensorProto.FLOAT16, "bias": TensorProto.FLOAT, "matrix": TensorProto.FLOAT}
+    full, half = (unmarked(path, CardInput(crop_px=32))(images(crops)) for path in (network, target))
+    assert 0 < np.abs(full - half).max() < 2e-3
+
+
+def test_convolutions_are_stored_in_eight_bits_and_embeddings_stay_near(network: Path, crops: Crops) -> None:
+    target = network.with_name("eight.onnx")
+    quantise(network, target, crops, CardInput(crop_px=32), count=64)
+    assert TensorProto.INT8 in types(target).values()
+    full, eight = (unmarked(path, CardInput(crop_px=32))(images(crops)) for path in (network, target))
+    measured = parity(full, eight)
+    assert 0 < measured["mean_squared_l2"] <= measured["max_squared_l2"] < 0.01
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_form_is_served_with_thresholds_of_its_own_and_says_what_it_costs(
+    network: Path, crops: Crops, precision: str
+) -> None:
+    target = network.with_name(f"{precision}.onnx")
+    measured = make(network, precision, target, crops, lfw=None)
+    card = FaceEmbedder(target).card
+    assert card.id == f"tiny-{precision}"
+    assert card.calibration.people == 30
+    assert card.results["precision"] == measured
+    assert set(measured["ms_per_face"]) == {"full", "small"}
+
+
+def test_parity_is_the_squared_distance_between_both_embeddings_of_a_crop() -> None:
+    full = np.array([[1, 0], [0, 1]], np.float32)
+    assert parity(full, np.array([[1, 0], [1, 0]], np.float32)) == {"mean_squared_l2": 1.0, "max_squared_l2": 2.0}
