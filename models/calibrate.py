@@ -140,7 +140,7 @@ def main() -> None:
         labelled = not options.unlabelled
         acquired = acquire(options.photographs, made, labelled=labelled, processes=options.processes)
         chosen = _chosen(acquired, labelled, options.max_photographs)
-        embeddings = embed_crops(acquired.crops, embedder.embed, spec.crop_px, chosen)
+        embeddings = embed_crops(acquired.crops, embedder.embed, spec, chosen)
     facts: dict[str, Any] = {"photographs": acquired.photographs, "failures_to_acquire": acquired.failures}
     if labelled:
         found = calibrate(PairTable(embeddings, acquired.crops.people[chosen]), options.data)

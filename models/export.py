@@ -3,7 +3,7 @@
     python -m models.export runs/first/last.pt --calibration-crops crops-held-out/ --out models/weights/NAME.onnx
 
 Exports, checks that ONNX Runtime gives the same embeddings as PyTorch, calibrates on held-out people and writes the
-model card into the file's metadata.
+model card into the file's metadata. `models.precision` makes smaller forms of the file.
 """
 
 import argparse
@@ -25,9 +25,11 @@ from app.faces.card import METADATA_KEY, CardInput, ModelCard
 from app.faces.crop import CropSpec
 from models.calibrate import calibration
 from models.data import Crops
+from models.evaluation import multiply_adds
 from models.networks import build
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
+from models.provenance import counted, left_out
 
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
 PARITY = 1e-4
@@ -89,43 +91,57 @@ def code_commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--calibration-crops", type=Path, required=True)
-    parser.add_argument("--calibration-data", required=True, help="what those photographs are")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: data, terms, overlap, training")
-    parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
-    parser.add_argument("--id", required=True)
-    parser.add_argument("--default-far", type=float, default=1e-3)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+def provenance(options: argparse.Namespace) -> dict[str, Any]:
+    """What a person wrote down, what was counted, and which code it was."""
+    result: dict[str, Any] = json.loads(options.provenance.read_text())
+    if options.training_crops:
+        result |= counted(options.training_crops)
+    if options.exclude:
+        result["left_out"] = left_out(options.exclude)
+    return result | {"commit": code_commit(), "exported": datetime.now(UTC).isoformat(timespec="seconds")}
 
+
+def main() -> None:
+    options = _parse()
     network, trained = load_network(options.checkpoint)
     export_network(network, trained["side"], options.out)
     difference = parity(network, options.out, trained["side"])
     if difference > PARITY:
         raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
+    expected = CardInput(crop_px=trained["side"], template=trained["template"])
     crops = Crops(options.calibration_crops)
-    table = PairTable(
-        embed_crops(crops, unmarked(options.out, CardInput(crop_px=trained["side"])), trained["side"]), crops.people
-    )
+    table = PairTable(embed_crops(crops, unmarked(options.out, expected), expected.spec), crops.people)
     card = ModelCard(
         id=options.id,
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D",
         embedding_size=trained["embedding_size"],
         parameters=sum(p.numel() for p in network.parameters()),
-        input=CardInput(crop_px=trained["side"], template=trained["template"]),
+        input=expected,
         default_far=options.default_far,
         calibration=calibration(table, options.calibration_data),
-        provenance=json.loads(options.provenance.read_text())
-        | {"commit": code_commit(), "exported": datetime.now(UTC).isoformat(timespec="seconds")},
-        results={path.stem: json.loads(path.read_text()) for path in options.results},
+        provenance=provenance(options),
+        results={path.stem: json.loads(path.read_text()) for path in options.results}
+        | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(options.out)},
     )
     write_card(options.out, card)
     print(f"{options.out}: parity {difference:.2g}, {options.out.stat().st_size} bytes")
     for point in card.calibration.operating_points:
         print(f"FAR {point.far:g}: threshold {point.threshold}, 95 % {point.ci95}, VAL {point.val}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--calibration-crops", type=Path, required=True)
+    parser.add_argument("--calibration-data", required=True, help="what those photographs are")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON: data, terms, overlap, training")
+    parser.add_argument("--training-crops", type=Path, help="count photographs and people by set")
+    parser.add_argument("--exclude", type=Path, help="the list of exclusions given to models.manifest, to count it")
+    parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--default-far", type=float, default=1e-3)
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

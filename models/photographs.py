@@ -75,19 +75,23 @@ def recipe(out: Path, spec: CropSpec, face: FaceChoice = FaceChoice.LARGEST, cha
 
 
 def embed_crops(
-    crops: Crops, embed: Embed, crop_px: int, chosen: NDArray[np.int64] | None = None, batch_size: int = 64
+    crops: Crops, embed: Embed, spec: CropSpec, chosen: NDArray[np.int64] | None = None, batch_size: int = 64
 ) -> NDArray[np.float32]:
-    """Embeddings of the middle `crop_px` of all crops, or of those chosen, float32 (n, d)."""
+    """Embeddings of the middle of all crops, or of those chosen, float32 (n, d).
+
+    Raises ValueError where landmarks do not lie in the crops where the network wants them.
+    """
     wanted = np.arange(len(crops)) if chosen is None else chosen
     if not len(wanted):
         raise ValueError("there is no crop to embed")
-    margin = (crops[wanted[:1]].shape[1] - crop_px) // 2
-    if margin < 0:
-        raise ValueError(f"crops are {crops[wanted[:1]].shape[1]} px wide, the network wants {crop_px}")
+    side = spec.crop_px
+    if crops.stored_px < side or not np.allclose(crops.spec(side).template, spec.template, atol=1e-3):
+        raise ValueError(f"crops of {crops.stored_px} px have another geometry than the network's {side} px")
+    margin = (crops.stored_px - side) // 2
     rows = []
     for start in tqdm(range(0, len(wanted), batch_size), desc="embed", unit="batch"):
         images = crops[wanted[start : start + batch_size]]
-        inner = images[:, margin : margin + crop_px, margin : margin + crop_px]
+        inner = images[:, margin : margin + side, margin : margin + side]
         rows.append(embed(np.ascontiguousarray(inner)))
     return np.concatenate(rows)
 

@@ -115,9 +115,8 @@ def make(source: Path, precision: str, target: Path, crops: Crops, lfw: Path | N
     else:
         quantise(source, target, crops, card.input)
     labelled = np.flatnonzero(crops.people != UNLABELLED)
-    side = card.input.crop_px
-    full = embed_crops(crops, embedder.embed, side, labelled)
-    small = embed_crops(crops, unmarked(target, card.input), side, labelled)
+    full = embed_crops(crops, embedder.embed, card.input.spec, labelled)
+    small = embed_crops(crops, unmarked(target, card.input), card.input.spec, labelled)
     own = CardCalibration.model_validate(calibration(PairTable(small, crops.people[labelled]), card.calibration.data))
     measured: dict[str, Any] = {"of": card.id, "precision": precision, "parity": parity(full, small)}
     marked = card.model_copy(update={"id": f"{card.id}-{precision}", "calibration": own, "results": {}})

@@ -26,7 +26,7 @@ from app.domain import FaceChoice
 from app.faces.embed import FaceEmbedder
 from models import lfw, openset
 from models.data import UNLABELLED, Crops
-from models.evaluation import allpairs, cohorts, joint_bayesian, quality, tradeoffs, youtube
+from models.evaluation import allpairs, cohorts, image_quality, joint_bayesian, tradeoffs, youtube
 from models.manifest import Photo, folder_per_person, read, write
 from models.photographs import Acquired, acquire, embed_crops, recipe
 
@@ -57,7 +57,7 @@ class Bench:
         shape = hashlib.sha256(repr((spec.crop_px, spec.template)).encode()).hexdigest()[:8]
         return Path(self.options.work) / f"crops-{spec.crop_px}px-{shape}"
 
-    def crops(self, name: str, photos: list[Photo], change: quality.Change | None = None) -> Acquired:
+    def crops(self, name: str, photos: list[Photo], change: image_quality.Change | None = None) -> Acquired:
         """Crops of the central face of each photograph, made once; or those that were given."""
         given = getattr(self.options, f"{name.replace('-', '_')}_crops", None)
         if given is not None:
@@ -73,7 +73,7 @@ class Bench:
         kept = self.own / f"{name}.npy"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            np.save(kept, embed_crops(crops, self.embedder.embed, self.embedder.card.input.crop_px, chosen))
+            np.save(kept, embed_crops(crops, self.embedder.embed, self.embedder.card.input.spec, chosen))
         found: NDArray[np.float32] = np.load(kept)
         return found
 
@@ -156,11 +156,11 @@ def quality_table(bench: Bench) -> Section:
     people = sorted({photo.identity for photo in photos})[: bench.options.quality_people]
     photos = [photo for photo in photos if photo.identity in set(people)]
     rows = []
-    for name, change in quality.changes().items():
+    for name, change in image_quality.changes().items():
         acquired = bench.crops(f"quality-{name}", photos, change)
         embeddings = bench.embeddings(f"quality-{name}", acquired.crops)
-        threshold = bench.embedder.card.threshold_at_far(quality.FAR)
-        rows.append(quality.row(name, embeddings, acquired.crops.people, acquired.photographs, threshold))
+        threshold = bench.embedder.card.threshold_at_far(image_quality.FAR)
+        rows.append(image_quality.row(name, embeddings, acquired.crops.people, acquired.photographs, threshold))
     return rows
 
 
@@ -194,15 +194,15 @@ def video(bench: Bench) -> Section:
 def comparison(bench: Bench) -> Section:
     """This model and the others side by side."""
     options = bench.options
-    side = bench.embedder.card.input.crop_px
+    spec = bench.embedder.card.input.spec
     wanted = set(lfw.read_pairs(options.lfw / "pairs.txt").names)
     with tempfile.TemporaryDirectory() as folder:
         models = [tradeoffs.opened(path, Path(folder), 1) for path in [options.model, *options.compare]]
         held_out = bench.crops("held-out", read(options.held_out)).crops if options.held_out else None
         made = lfw_faces(bench)[0].crops
         names = [Path(path).stem for path in made.files]
-        crops = {name: middle(made[np.array([i])][0], side) for i, name in enumerate(names) if name in wanted}
-        return [tradeoffs.row(model, options.lfw, crops, held_out) for model in models if model.crop_px == side]
+        crops = {name: middle(made[np.array([i])][0], spec.crop_px) for i, name in enumerate(names) if name in wanted}
+        return [tradeoffs.row(model, options.lfw, crops, held_out) for model in models if model.expected.spec == spec]
 
 
 SECTIONS: dict[str, tuple[Callable[[Bench], Section], list[str]]] = {
@@ -211,7 +211,7 @@ SECTIONS: dict[str, tuple[Callable[[Bench], Section], list[str]]] = {
     "lfw_all_pairs": (lfw_all_pairs, ["lfw"]),
     "held_out_all_pairs": (held_out_all_pairs, ["held_out"]),
     "open_set": (open_set, ["lfw"]),
-    "quality": (quality_table, ["held_out"]),
+    "image_quality": (quality_table, ["held_out"]),
     "cohorts": (cohort_rates, ["cohorts"]),
     "youtube_faces": (video, ["youtube"]),
     "comparison": (comparison, ["lfw", "compare"]),

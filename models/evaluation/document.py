@@ -7,7 +7,7 @@ from typing import Any
 
 from app.faces.card import ModelCard
 from models.evaluation import pictures
-from models.evaluation.quality import FACE_PIXELS, JPEG_QUALITIES
+from models.evaluation.image_quality import FACE_PIXELS, JPEG_QUALITIES
 
 Sections = dict[str, Any]
 
@@ -194,7 +194,7 @@ TABLES: dict[str, Any] = {
     "lfw_all_pairs": _pairs("All pairs of LFW"),
     "held_out_all_pairs": _pairs("All pairs of the held-out people"),
     "open_set": _open_set,
-    "quality": _quality,
+    "image_quality": _quality,
     "cohorts": _cohorts,
     "youtube_faces": _youtube,
     "comparison": _comparison,

@@ -45,7 +45,7 @@ def _roc(sections: Sections, out: Path) -> None:
 
 def _quality(sections: Sections, out: Path) -> None:
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
-    rows = {row["change"]: row for row in sections["quality"]}
+    rows = {row["change"]: row for row in sections["image_quality"]}
     for axes, kind, label in ((panels[0], "jpeg", "JPEG quality"), (panels[1], "pixels", "pixels of the face")):
         own = [(int(name.split("-")[1]), row) for name, row in rows.items() if name.startswith(kind)]
         x = [number for number, _ in own]
@@ -109,7 +109,7 @@ def _save(figure: Figure, out: Path) -> None:
 
 PICTURES: dict[str, Callable[[Sections, Path], None]] = {
     "lfw_all_pairs": _roc,
-    "quality": _quality,
+    "image_quality": _quality,
     "cohorts": _cohorts,
     "open_set": _open_set,
     "comparison": _comparison,

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from app.faces.card import CardInput
+from app.faces.crop import CropSpec
 from app.faces.embed import FaceEmbedder
 from models.data import UNLABELLED, Crops
 from models.evaluation import multiply_adds
-from models.evaluation.quality import FAR
+from models.evaluation.image_quality import FAR
 from models.lfw import Crop, distances, embed_all, read_pairs
 from models.metrics import fold_accuracy, val_at_far
 from models.pairs import CI95_PERCENT, PairTable, bootstrap_val
@@ -33,7 +34,7 @@ class Model:
 
     name: str
     embed: Embed
-    crop_px: int
+    expected: CardInput
     embedding_size: int
     parameters: int
     multiply_adds: int
@@ -50,7 +51,7 @@ def opened(path: Path, folder: Path, threads: int) -> Model:
     return Model(
         card.id,
         embedder.embed,
-        card.input.crop_px,
+        card.input,
         card.embedding_size,
         card.parameters,
         multiply_adds.of(path),
@@ -64,11 +65,12 @@ def _checkpoint(path: Path, folder: Path, threads: int) -> Model:
     network, trained = load_network(path)
     exported = folder / f"{path.parent.name}-{path.stem}.onnx"
     export_network(network, trained["side"], exported)
+    expected = CardInput(crop_px=trained["side"], template=trained["template"])
     crops = Path(trained["crops"])
     return Model(
         f"{path.parent.name}/{path.name}",
-        unmarked(exported, CardInput(crop_px=trained["side"]), threads),
-        trained["side"],
+        unmarked(exported, expected, threads),
+        expected,
         trained["embedding_size"],
         sum(parameter.numel() for parameter in network.parameters()),
         multiply_adds.of(exported),
@@ -84,7 +86,7 @@ def row(model: Model, lfw: Path, lfw_crops: dict[str, Crop], held_out: Crops | N
     result: dict[str, Any] = {
         "model": model.name,
         "embedding_size": model.embedding_size,
-        "input_px": model.crop_px,
+        "input_px": model.expected.crop_px,
         "parameters": model.parameters,
         "multiply_adds": model.multiply_adds,
         "training_photographs": model.training_photographs,
@@ -95,7 +97,7 @@ def row(model: Model, lfw: Path, lfw_crops: dict[str, Crop], held_out: Crops | N
     }
     if held_out is not None:
         chosen = np.flatnonzero(held_out.people != UNLABELLED)
-        table = PairTable(embed_crops(held_out, model.embed, model.crop_px, chosen), held_out.people[chosen])
+        table = PairTable(embed_crops(held_out, model.embed, model.expected.spec, chosen), held_out.people[chosen])
         threshold = table.threshold(FAR)
         low, high = np.percentile(bootstrap_val(table, [threshold]), CI95_PERCENT)
         result["held_out_val_at_far_0.001"] = round(table.val(threshold), 5)
@@ -105,7 +107,8 @@ def row(model: Model, lfw: Path, lfw_crops: dict[str, Crop], held_out: Crops | N
 
 def milliseconds(model: Model, batch_size: int = 1, repeats: int = 30) -> float:
     """Median time for one face in a batch of this size, in ms, on the threads that the model was opened with."""
-    images = np.random.default_rng(0).integers(0, 256, (batch_size, model.crop_px, model.crop_px, 3), dtype=np.uint8)
+    side = model.expected.crop_px
+    images = np.random.default_rng(0).integers(0, 256, (batch_size, side, side, 3), dtype=np.uint8)
     times = []
     for _ in range(repeats + 3):
         started = time.perf_counter()
@@ -128,12 +131,12 @@ def main() -> None:
         models = [opened(path, Path(folder), 1) for path in options.models]
         held_out = Crops(options.held_out) if options.held_out else None
         names = read_pairs(options.lfw / "pairs.txt").names
-        crops: dict[int, dict[str, Crop]] = {}
+        crops: dict[CropSpec, dict[str, Crop]] = {}
         for model in models:
-            spec = CardInput(crop_px=model.crop_px).spec
-            if model.crop_px not in crops:
-                crops[model.crop_px] = crop_all(options.lfw / "images", names, FaceDetector(WEIGHTS), spec)
-            rows.append(row(model, options.lfw, crops[model.crop_px], held_out))
+            spec = model.expected.spec
+            if spec not in crops:
+                crops[spec] = crop_all(options.lfw / "images", names, FaceDetector(WEIGHTS), spec)
+            rows.append(row(model, options.lfw, crops[spec], held_out))
             print(json.dumps(rows[-1]))
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.faces.card import CardInput
+from app.faces.crop import CropSpec
+
 PEOPLE, FACES, SIDE = 8, 6, 72
+
+# What a network of 32 px wants that is fed from the middle of these crops.
+MIDDLE = CardInput(crop_px=32, template=CropSpec().widened(-40).template)
 
 
 def write_crops(folder: Path, seed: int = 0, side: int = SIDE, people: int = PEOPLE) -> Path:

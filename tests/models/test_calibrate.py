@@ -12,7 +12,7 @@ from models import pairs
 from models.calibrate import assumed_people, calibrate, calibration, main, rates
 from models.pairs import PairTable, bootstrap
 from tests.faces.conftest import card, write_embedder
-from tests.models.conftest import FACES, write_crops
+from tests.models.conftest import FACES, MIDDLE, write_crops
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 def test_a_calibration_is_written_into_the_file_and_the_embeddings_stay(
     tmp_path: Path, forty_people: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = write_embedder(tmp_path / "tiny.onnx", card())
+    model = write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE))
     before = FaceEmbedder(model)
     run(monkeypatch, forty_people, "--model", model, "--default-far", 0.1, "--write", "--plot", tmp_path / "curve.png")
     after = FaceEmbedder(model)
@@ -172,7 +172,7 @@ def test_a_calibration_is_written_into_the_file_and_the_embeddings_stay(
 def test_a_default_rate_that_the_photographs_do_not_support_is_not_written(
     tmp_path: Path, forty_people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = write_embedder(tmp_path / "tiny.onnx", card(default_far=0.001))
+    model = write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE, default_far=0.001))
     before = model.read_bytes()
     with pytest.raises(ValueError, match="choose another with --default-far"):
         run(monkeypatch, forty_people, "--model", model, "--write")

@@ -8,7 +8,7 @@ import pytest
 from app.domain import FaceChoice
 from app.faces.card import CardInput
 from app.faces.choose import choose_face
-from app.faces.crop import crop_face
+from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, decode
 from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder
@@ -55,13 +55,14 @@ def test_prepared_crops_are_used_as_they_are_and_their_middle_is_embedded(tmp_pa
     acquired = acquire(crops_folder, recipe(tmp_path / "work", SPEC))
     assert not (tmp_path / "work").exists()
     chosen = np.array([3, 40])
-    found = embed_crops(acquired.crops, embedder.embed, 32, chosen, batch_size=1)
+    found = embed_crops(acquired.crops, embedder.embed, acquired.crops.spec(32), chosen, batch_size=1)
     np.testing.assert_allclose(found, embedder.embed(acquired.crops[chosen][:, 20:52, 20:52]), atol=1e-6)
     bare = unmarked(write_embedder(tmp_path / "bare.onnx", None), embedder.card.input)
     np.testing.assert_array_equal(found[:1], bare(acquired.crops[chosen[:1]][:, 20:52, 20:52]))
 
 
-def test_crops_smaller_than_the_network_wants_are_an_error(tmp_path: Path, crops_folder: Path) -> None:
+def test_crops_of_another_geometry_than_the_network_wants_are_an_error(tmp_path: Path, crops_folder: Path) -> None:
     crops = acquire(crops_folder, recipe(tmp_path, SPEC)).crops
-    with pytest.raises(ValueError, match="crops are 72 px wide, the network wants 112"):
-        embed_crops(crops, lambda batch: batch, 112)
+    for wanted in (CropSpec(), SPEC):  # too small, and another template
+        with pytest.raises(ValueError, match="crops of 72 px have another geometry"):
+            embed_crops(crops, lambda batch: batch, wanted)

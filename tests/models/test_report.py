@@ -10,11 +10,11 @@ from PIL import Image
 from app.faces.card import CardCalibration, CardInput
 from app.faces.embed import FaceEmbedder
 from models import manifest, report
-from models.evaluation import quality
+from models.evaluation import image_quality
 from models.evaluation.document import write_report
 from models.report import middle
 from tests.faces.conftest import card, write_embedder
-from tests.models.conftest import write_crops
+from tests.models.conftest import MIDDLE, write_crops
 from tests.models.test_photographs import SPEC
 
 
@@ -41,6 +41,7 @@ def test_sections_are_kept_and_those_without_their_data_left_out(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crops = write_crops(tmp_path / "crops", side=32, people=40)
+    write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE))
     monkeypatch.setattr("sys.argv", [*command, "--held-out-crops", str(crops), "--sections", "held_out_all_pairs"])
     report.main()
     found = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -85,7 +86,7 @@ def test_every_section_has_a_table_and_the_pictures_are_drawn(tmp_path: Path) ->
         "lfw_all_pairs": pairs,
         "held_out_all_pairs": pairs,
         "open_set": [{"data": "lfw", "enrolled": 3, "asked_fpir": f, "fpir": rate, "fnir": rate} for f in (0.1, 0.3)],
-        "quality": damaged,
+        "image_quality": damaged,
         "cohorts": {"UTKFace": {"photographs": 9, "differentials": [difference], "rows": rows}},
         "youtube_faces": figures,
         "comparison": [compared],
@@ -115,11 +116,11 @@ def test_damaged_photographs_are_cropped_once_and_measured(
     )
     model = card(input=CardInput(crop_px=32, template=SPEC.template), calibration=calibration, default_far=0.1)
     write_embedder(tmp_path / "tiny.onnx", model)
-    changes = {"original": None, "jpeg-10": quality.Compressed(10), "pixels-1600": quality.Shrunk(1600)}
-    monkeypatch.setattr(quality, "changes", lambda: changes)
-    monkeypatch.setattr("sys.argv", [*command, "--sections", "quality"])
+    changes = {"original": None, "jpeg-10": image_quality.Compressed(10), "pixels-1600": image_quality.Shrunk(1600)}
+    monkeypatch.setattr(image_quality, "changes", lambda: changes)
+    monkeypatch.setattr("sys.argv", [*command, "--sections", "image_quality"])
     report.main()
-    original, damaged, _ = json.loads((tmp_path / "out" / "report.json").read_text())["quality"]
+    original, damaged, _ = json.loads((tmp_path / "out" / "report.json").read_text())["image_quality"]
     assert (original["photographs"], original["genuine_pairs"], original["impostor_pairs"]) == (4, 2, 4)
     assert damaged["failures_to_acquire"] == 0
     assert FaceEmbedder(tmp_path / "tiny.onnx").card.sha256[:12] in {p.name for p in (tmp_path / "work").iterdir()}

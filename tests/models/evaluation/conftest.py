@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.faces.card import METADATA_KEY
 from tests.faces.conftest import card
+from tests.models.conftest import MIDDLE
 
 CHANNELS = 16
 SIDE = 32
@@ -38,7 +39,7 @@ def write_network(path: Path) -> Path:
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: card().model_dump_json(exclude={"sha256"})})
+    helper.set_model_props(model, {METADATA_KEY: card(input=MIDDLE).model_dump_json(exclude={"sha256"})})
     onnx.save(model, path)
     return path
 

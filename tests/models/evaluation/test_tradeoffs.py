@@ -9,7 +9,6 @@ import torch
 from models.data import Crops
 from models.evaluation.tradeoffs import opened, row
 from models.networks import build
-from models.train import Options, make_optimiser, save
 from tests.models.conftest import write_crops
 from tests.models.evaluation.conftest import CHANNELS, SIDE
 
@@ -28,15 +27,15 @@ def lfw_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_model_file_is_described_by_its_card_and_its_graph(network: Path) -> None:
     model = opened(network, network.parent, threads=1)
-    assert (model.name, model.crop_px, model.embedding_size) == ("tiny", SIDE, 8)
+    assert (model.name, model.expected.crop_px, model.embedding_size) == ("tiny", SIDE, 8)
     assert model.multiply_adds == CHANNELS * 16 * 16 * 27 + CHANNELS * 8
     assert model.training_photographs is None
 
 
 def test_a_checkpoint_is_exported_and_counted(tmp_path: Path, crops_folder: Path) -> None:
-    options = Options(crops_folder, tmp_path, side=64, embedding_size=16)
-    network = build("nn2", 16)
-    save(options, network, make_optimiser(network, options), 0)
+    network = build("nn2", 16, 64)
+    options = {"network": "nn2", "embedding_size": 16, "side": 64, "crops": str(crops_folder)}
+    torch.save({"network": network.state_dict(), "options": options, "step": 0}, tmp_path / "last.pt")
     model = opened(tmp_path / "last.pt", tmp_path, threads=1)
     assert model.training_photographs == len(Crops(crops_folder))
     assert model.parameters == sum(parameter.numel() for parameter in network.parameters())

@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.faces.decode import ImageLimits, decode
 from app.faces.detect import FaceDetector
-from models.evaluation.quality import FACE_PIXELS, JPEG_QUALITIES, Compressed, Shrunk, changes, row
+from models.evaluation.image_quality import FACE_PIXELS, JPEG_QUALITIES, Compressed, Shrunk, changes, row
 from models.lfw import WEIGHTS
 
 

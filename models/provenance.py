@@ -1,0 +1,42 @@
+"""What a network was trained on, counted from the crops themselves, for the model card.
+
+Terms and circumstances cannot be counted: they come from a JSON file that a person writes (see
+`models/weights/*.provenance.json`), and the counts are put beside them.
+"""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from models.manifest import read_exclusions
+
+
+def counted(crops: Path) -> dict[str, Any]:
+    """Photographs and people by set in a folder of `models.prepare`, and how many photographs gave no face."""
+    photographs: dict[str, int] = defaultdict(int)
+    people: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(crops.glob("part-?????.tsv")):
+        for _, identity, source in _rows(path):
+            photographs[source] += 1
+            people[source] |= {identity} - {""}
+    sets = {name: {"photographs": photographs[name], "people": len(people[name])} for name in sorted(photographs)}
+    failures = crops / "failures.tsv"
+    return {
+        "crops": sum(photographs.values()),
+        "photographs_without_a_face": len(_rows(failures)) if failures.exists() else None,
+        "sets": sets,
+    }
+
+
+def left_out(exclusions: Path) -> dict[str, int]:
+    """How many identities, or photographs of sets without any, a list of exclusions has by set."""
+    count: dict[str, int] = defaultdict(int)
+    for source, _ in read_exclusions(exclusions) - {("set", "identity_or_file")}:
+        count[source] += 1
+    return dict(sorted(count.items()))
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file, delimiter="\t"))
