@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from app.commands.audit import audit
+from app.commands.cluster import cluster
+from app.commands.doctor import doctor
 from app.commands.enroll import enroll
 from app.commands.erasure import verify_erasure
 from app.commands.health import health
@@ -25,12 +27,14 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(identify)
 app.command()(enroll)
+app.command()(cluster)
 app.command("export")(export_gallery)
 app.command("import")(import_gallery)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(verify_erasure)
 app.command()(rotate_key)
+app.command()(doctor)
 app.command()(health)
 app.command()(reembed)
 app.command()(forget_model)

@@ -23,7 +23,7 @@ LAYERS = [
     {"app.compreface"},
     {"app.main", "app.client"},
     {"app.serving"},
-    {"app.terminal", "app.bulk"},
+    {"app.terminal", "app.bulk", "app.doctor"},
     {"app.commands"},
     {"app.cli"},
 ]

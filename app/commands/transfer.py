@@ -16,6 +16,7 @@ import typer
 from app.commands.connection import AsJson, GalleryOption
 from app.commands.database import opened_database
 from app.commands.model import open_embedder
+from app.commands.progress import counted
 from app.errors import BadRequest, ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def export_gallery(
         counts = {"subjects": 0, "faces": 0}
         with _snapshot_of(engine) as connection, _created(file) as out:
             total = _count_subjects(connection, gallery)
-            with _bar("subjects", total) as advance:
+            with counted("subjects", total) as advance:
                 for line in read_lines(connection, gallery, model, keys):
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
                     if "subject_id" in line:
@@ -67,7 +68,7 @@ def import_gallery(
 
     with opened_database(as_json=as_json) as (settings, engine):
         model = _model(settings)
-        with _opened(file) as stream, _bar("subjects", None) as advance:
+        with _opened(file) as stream, counted("subjects", None) as advance:
             lines = _lines(file, stream)
             number, header = next(lines, (1, {}))
             with _at_line(file, number):
@@ -228,14 +229,3 @@ def _at_line(file: Path, number: int) -> Iterator[None]:
     except SamefaceError as error:
         error.message = f"{file}, line {number}: {error.message}"
         raise
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)

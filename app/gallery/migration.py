@@ -7,6 +7,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from app.errors import ConfigurationError
@@ -36,6 +38,16 @@ def downgrade(engine_or_url: sa.Engine | str, revision: str) -> None:
         command.downgrade(_config(connection), revision)
 
 
+def known_revisions() -> list[str]:
+    """Every schema that this version knows, the oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_scripts()).walk_revisions()][::-1]
+
+
+def read_revision(connection: sa.Connection) -> str | None:
+    """The schema of a database; None where it has none yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 @contextmanager
 def _connection(engine_or_url: sa.Engine | str) -> Iterator[sa.Connection]:
     engine = open_engine(engine_or_url) if isinstance(engine_or_url, str) else engine_or_url
@@ -50,8 +62,13 @@ def _connection(engine_or_url: sa.Engine | str) -> Iterator[sa.Connection]:
 
 
 def _config(connection: sa.Connection) -> Config:
+    config = _scripts()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _scripts() -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
     return config
