@@ -1,12 +1,21 @@
 """Store a subject's photographs as faces of a gallery."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app import enrolment
-from app.domain import DEFAULT_GALLERY, Duplicate, DuplicatePolicy, EmbeddedFace, Enrolment, FaceChoice
+from app.domain import (
+    DEFAULT_GALLERY,
+    Duplicate,
+    DuplicatePolicy,
+    EmbeddedFace,
+    EnrolledSubject,
+    Enrolment,
+    FaceChoice,
+)
 from app.errors import BadInput, DuplicateIdentity, GalleryNotFound, NotFound
 from app.gallery.checks import check_metadata_size, check_not_expired
 from app.photographs import Photographs, all_of, check_count, took_ms
@@ -16,6 +25,9 @@ from app.settings import Settings
 from app.thresholds import Thresholds
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from app.gallery.answers import EnrolmentAnswers, RepeatableEnrolment
     from app.metrics import Metrics
 
 # Subjects looked at per face when duplicates are sought; the subject's own row may be one of them.
@@ -33,11 +45,12 @@ class Enroller:
         thresholds: Thresholds,
         searcher: GallerySearcher,
         records: GalleryRecords,
+        answers: "EnrolmentAnswers",
         metrics: "Metrics",
     ) -> None:
         self._settings, self._metrics = settings, metrics
         self._photographs, self._thresholds = photographs, thresholds
-        self._searcher, self._records = searcher, records
+        self._searcher, self._records, self._answers = searcher, records, answers
 
     async def enroll(
         self,
@@ -51,12 +64,14 @@ class Enroller:
         choice: FaceChoice = FaceChoice.ONLY,
         on_duplicate: DuplicatePolicy = DuplicatePolicy.REPORT,
         min_confidence: float = 0.0,
+        repeatable: "RepeatableEnrolment | None" = None,
     ) -> Enrolment:
         """Store a subject's photographs as faces of a gallery, and wait until they can be found here.
 
         Photographs that cannot be used are turned down one by one. Nothing is stored, and an error raised, when none
         is left, or when the face is another subject's and `on_duplicate` is REJECT (DuplicateIdentity). Faces of which
-        the detector is less sure than `min_confidence`, 0 to 1, are passed over.
+        the detector is less sure than `min_confidence`, 0 to 1, are passed over. What is answered to a `repeatable`
+        enrolment is kept with it; AnsweredMeanwhile is raised where it came twice at once.
         """
         started = time.perf_counter()
         check_count("images", len(images), self._settings.max_enroll_images, "max_enroll_images")
@@ -66,6 +81,12 @@ class Enroller:
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
         own = enrolment.own_distances(faces, await self._nearest_known(gallery, subject_id, faces))
+        limit = self._thresholds.verification()
+
+        def answer(stored: EnrolledSubject, *, indexed: bool) -> Enrolment:
+            rows = enrolment.enrolled_images(outcomes, stored, own, limit.squared_l2)
+            return Enrolment(stored, indexed, rows, duplicates, took_ms(started, faces))
+
         subject = await self._records.in_database(
             self._records.store.add,
             gallery,
@@ -75,13 +96,20 @@ class Enroller:
             metadata=metadata,
             expires_at=expires_at,
             max_faces=self._settings.max_faces_per_subject,
+            keep=self._keeping(repeatable, lambda stored: answer(stored, indexed=False)),
         )
-        indexed = await self._records.until_indexed(subject.revision)
-        limit = self._thresholds.verification()
-        rows = enrolment.enrolled_images(outcomes, subject, own, limit.squared_l2)
-        answer = Enrolment(subject, indexed, rows, duplicates, took_ms(started, faces))
-        self._metrics.enrolled(answer)
-        return answer
+        enrolled = answer(subject, indexed=await self._records.until_indexed(subject.revision))
+        self._metrics.enrolled(enrolled)
+        return enrolled
+
+    def _keeping(
+        self, repeatable: "RepeatableEnrolment | None", answer: Callable[[EnrolledSubject], Enrolment]
+    ) -> "Callable[[sa.Connection, int, EnrolledSubject], None] | None":
+        """What keeps the answer inside the transaction of the enrolment."""
+        if repeatable is None:
+            return None
+        answer_of = repeatable.answer_of
+        return partial(self._answers.keep, repeatable.request, lambda stored: answer_of(answer(stored)))
 
     async def _face_or_rejection(self, image: bytes, choice: FaceChoice, min_confidence: float) -> enrolment.Outcome:
         try:

@@ -161,11 +161,13 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         listener.start()
         opened.callback(listener.stop)
         _wait_for_index(follower.wait_for, store.revision(), settings)
+        answers = EnrolmentAnswers(engine, kept_hours=settings.idempotency_hours)
         sweeper = Sweeper(
             store,
             follower.wake,
             interval_seconds=settings.sweep_interval_seconds,
             audit_retention=settings.audit_retention,
+            answers=answers,
         )
         sweeper.start()
         opened.callback(sweeper.stop)
@@ -173,8 +175,6 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         if settings.audit_decisions:
             decisions = DecisionLog(store.record, max_queue=settings.max_audit_queue)
             opened.callback(decisions.close)
-        answers = EnrolmentAnswers(engine, kept_hours=settings.idempotency_hours)
-        answers.prune()
         searcher = GallerySearcher(index, max_batch=settings.max_search_batch, max_queue=settings.max_search_queue)
         opened.callback(searcher.close)
         threads = opened.enter_context(ThreadPoolExecutor(settings.database_workers, thread_name_prefix="database"))

@@ -87,6 +87,7 @@ class FaceService:
             thresholds=self.thresholds,
             searcher=searcher,
             records=self.records,
+            answers=answers,
             metrics=metrics,
         )
         self._clusterer = Clusterer(

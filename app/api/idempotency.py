@@ -4,20 +4,23 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import Header, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api.fields import EnrollFields
+from app.domain import Enrolment
 from app.errors import SamefaceError
 from app.service import FaceService
 
 if TYPE_CHECKING:
-    from app.gallery.answers import Answer
+    from app.gallery.answers import Answer, RepeatableEnrolment
 
 logger = logging.getLogger(__name__)
+
+_REPLAYED = {"Idempotent-Replayed": "true"}
 
 IdempotencyKey = Annotated[
     str | None,
@@ -32,33 +35,45 @@ IdempotencyKey = Annotated[
 ]
 
 
+class Enroll(Protocol):
+    """Enrols what was asked, and keeps the answer with it where it is repeatable."""
+
+    def __call__(self, *, repeatable: "RepeatableEnrolment | None") -> Awaitable[Enrolment]: ...
+
+
 async def answered_once(
     request: Request,
     service: FaceService,
     key: str | None,
     fields: EnrollFields,
-    enroll: Callable[[], Awaitable[tuple[int, BaseModel]]],
+    enroll: Enroll,
+    answer: Callable[[Enrolment], tuple[int, BaseModel]],
 ) -> Response:
-    """The status and body that `enroll` gives, or gave when this caller first came with this key.
+    """The status and body that `answer` makes of an enrolment, or made when this caller first came with this key.
 
     Errors are not kept, so a request that failed can be mended under its key. Raises IdempotencyConflict.
     """
-    if key is None:
-        return _response(await _answer(enroll))
-    caller = getattr(request.state, "key", None)
-    from app.gallery.answers import IdempotentRequest  # the database is slow to import
+    from app.gallery.answers import AnsweredMeanwhile, IdempotentRequest, RepeatableEnrolment  # slow to import
 
-    repeatable = IdempotentRequest("" if caller is None else caller.key_id, key, request_sha256(fields))
-    known = await service.records.in_database(service.answers.find, repeatable)
+    def answer_of(enrolment: Enrolment) -> "Answer":
+        return _answer(*answer(enrolment))
+
+    if key is None:
+        return _response(answer_of(await enroll(repeatable=None)))
+    caller = getattr(request.state, "key", None)
+    asked = IdempotentRequest("" if caller is None else caller.key_id, key, request_sha256(fields))
+    known = await service.records.in_database(service.answers.find, asked)
     if known is not None:
-        return _response(known, {"Idempotent-Replayed": "true"})
-    answer = await _answer(enroll)
+        return _response(known, _REPLAYED)
     try:
-        keep = service.answers.keep
-        await service.records.in_database(keep, repeatable, fields.gallery, fields.subject_id, answer)
-    except SamefaceError as error:  # the enrolment stands; a repetition finds its photographs there already
-        logger.warning("an answer could not be kept for its Idempotency-Key: %s", error.message)
-    return _response(answer)
+        given = answer_of(await enroll(repeatable=RepeatableEnrolment(asked, answer_of)))
+    except AnsweredMeanwhile as other:
+        return _response(other.answer, _REPLAYED)
+    try:
+        await service.records.in_database(service.answers.complete, asked, given)
+    except SamefaceError as error:  # what was kept with the enrolment says that it was not indexed yet
+        logger.warning("the answer that is kept for an Idempotency-Key could not be completed: %s", error.message)
+    return _response(given)
 
 
 def request_sha256(fields: BaseModel) -> str:
@@ -67,10 +82,9 @@ def request_sha256(fields: BaseModel) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def _answer(enroll: Callable[[], Awaitable[tuple[int, BaseModel]]]) -> "Answer":
+def _answer(status: int, body: BaseModel) -> "Answer":
     from app.gallery.answers import Answer
 
-    status, body = await enroll()
     return Answer(status, body.model_dump_json())
 
 

@@ -1,5 +1,6 @@
 """POST /verify, /identify, /gallery/enroll and GET /model: fields in, a use case, a shape out."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,6 +13,7 @@ from app.api.idempotency import IdempotencyKey, answered_once
 from app.api.identification import IdentifyResponse
 from app.api.openapi import EXAMPLE_IMAGE, body, image_problems, problems
 from app.api.verification import VerifyResponse
+from app.domain import Enrolment
 from app.faces.card import ModelCard
 from app.keys.key import Scope
 from app.service import FaceService
@@ -83,20 +85,23 @@ async def identify(request: Request, service: Service) -> IdentifyResponse:
 async def enroll(request: Request, service: Service, idempotency_key: IdempotencyKey = None) -> Response:
     fields = await read_fields(request, EnrollFields)
 
-    async def store() -> tuple[int, EnrollResponse]:
-        answer = await service.enroll(
-            fields.subject_id,
-            fields.image,
-            gallery=fields.gallery,
-            name=fields.name,
-            metadata=fields.metadata,
-            expires_at=fields.expires_at,
-            choice=fields.choice,
-            on_duplicate=fields.duplicate_policy,
-        )
-        return 200 if all(face.existed for face in answer.subject.faces) else 201, EnrollResponse.of(answer)
+    store = partial(
+        service.enroll,
+        fields.subject_id,
+        fields.image,
+        gallery=fields.gallery,
+        name=fields.name,
+        metadata=fields.metadata,
+        expires_at=fields.expires_at,
+        choice=fields.choice,
+        on_duplicate=fields.duplicate_policy,
+    )
 
-    return await answered_once(request, service, idempotency_key, fields, store)
+    def answer(enrolment: Enrolment) -> tuple[int, EnrollResponse]:
+        existed = all(face.existed for face in enrolment.subject.faces)
+        return 200 if existed else 201, EnrollResponse.of(enrolment)
+
+    return await answered_once(request, service, idempotency_key, fields, store, answer)
 
 
 @router.get(

@@ -1,7 +1,7 @@
 """`sameface audit`: the audit log of the database that SAMEFACE_DATABASE_URL names."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,5 +38,14 @@ def export_audit() -> None:
 
     with snapshot() as connection:
         for row in rows(connection):
-            line = {"position": row.position, "hash": row.hash} | json.loads(row.entry)
+            line = {"position": row.position, "hash": row.hash} | _facts(row.entry)
             typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _facts(entry: str) -> dict[str, Any]:
+    """What an entry says; the text as it is where somebody wrote over it."""
+    try:
+        facts = json.loads(entry)
+    except ValueError:
+        facts = None
+    return facts if isinstance(facts, dict) else {"unreadable": entry}

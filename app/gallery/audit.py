@@ -104,8 +104,9 @@ def verify(connection: sa.Connection, known_hash: str | None = None) -> AuditVer
             return result(f"entries {position + 1} to {row.position - 1} are missing", position + 1)
         if _hash(current, row.entry) != row.hash:
             return result("the entry does not fit its hash and the one before", row.position)
-        if not _is_time_of(row.at, row.entry):
-            return result("the time that pruning goes by is not that of the entry", row.position)
+        entry_fault = _fault_of(row)
+        if entry_fault is not None:
+            return result(entry_fault, row.position)
         position, current = row.position, row.hash
         seen = seen or current == known_hash
         pruned_up_to = _pruned_up_to(row.entry) or pruned_up_to
@@ -119,10 +120,13 @@ def verify(connection: sa.Connection, known_hash: str | None = None) -> AuditVer
 
 
 def rows(connection: sa.Connection) -> Iterator[sa.Row[Any]]:
-    """All rows of `audit_entries` in order, a page at a time."""
+    """position, at, entry and hash of all rows in order, a page at a time; `at` is the text that the database has."""
     after: int | None = None
+    # As text, because what somebody wrote over a time need not be one.
+    at = sa.cast(audit_entries.c.at, sa.String).label("at")
+    columns = audit_entries.c.position, at, audit_entries.c.entry, audit_entries.c.hash
     while True:
-        query = sa.select(audit_entries).order_by(audit_entries.c.position).limit(_PAGE)
+        query = sa.select(*columns).order_by(audit_entries.c.position).limit(_PAGE)
         page = connection.execute(query if after is None else query.where(audit_entries.c.position > after)).all()
         yield from page
         if len(page) < _PAGE:
@@ -135,6 +139,22 @@ def _pruned_up_to(text: str) -> int | None:
     return int(one["up_to_position"]) if one.get("action") == _PRUNE else None
 
 
+def _fault_of(row: sa.Row[Any]) -> str | None:
+    """What is wrong with a row whose hash fits, as one that was forged with its hash can be."""
+    try:
+        one = json.loads(row.entry)
+        at = _time(one)
+        _pruned_up_to(row.entry)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "the entry is not one: it cannot be read, or says no time"
+    try:
+        column = datetime.fromisoformat(row.at)
+    except (ValueError, TypeError):
+        return f"the time that pruning goes by is not a time: {row.at!r}"
+    column = column if column.tzinfo else column.replace(tzinfo=UTC)  # SQLite forgets it
+    return None if column == at else "the time that pruning goes by is not that of the entry"
+
+
 def _canonical(one: Entry) -> str:
     return json.dumps(one, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
@@ -144,8 +164,8 @@ def _hash(previous: str, text: str) -> str:
 
 
 def _time(one: Entry) -> datetime:
-    return datetime.fromisoformat(one["at"])
-
-
-def _is_time_of(at: datetime, text: str) -> bool:
-    return _time(json.loads(text)) == at
+    """Raises ValueError, KeyError or TypeError where there is no time with a zone."""
+    at = datetime.fromisoformat(one["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return at

@@ -7,24 +7,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain import (
-    CollectionFace,
     EnrolledSubject,
     ErasedGallery,
     ErasedSubject,
-    FaceCrop,
-    Gallery,
-    GalleryFace,
     NewFace,
-    Subject,
     SubjectChanges,
 )
-from app.errors import CropNotKept, FaceNotFound
-from app.gallery import audit, checks, collection, crops, model_change, statements
-from app.gallery.changes import Changes, read_changes, read_revision
+from app.gallery import audit, checks, collection, crops, statements
 from app.gallery.new_faces import FaceSorter
+from app.gallery.reader import GalleryReader
 from app.gallery.sealing import TemplateKeys
-from app.gallery.tables import galleries, subjects
-from app.gallery.transactions import Transactions
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "name": checks.check_name,
@@ -33,7 +25,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-class GalleryStore:
+class GalleryStore(GalleryReader):
     """Galleries, subjects and the faces of one model, in SQL. Synchronous and thread-safe.
 
     Every method raises NotReady when the database cannot answer, and GalleryNotFound for a gallery that does not
@@ -42,9 +34,7 @@ class GalleryStore:
     """
 
     def __init__(self, engine: sa.Engine, model_id: str, keys: TemplateKeys | None = None) -> None:
-        self._transactions = Transactions(engine)
-        self._model_id = model_id
-        self._keys = keys or TemplateKeys()
+        super().__init__(engine, model_id, keys)
         self._sorter = FaceSorter(model_id, self._keys)
 
     def add(
@@ -57,12 +47,14 @@ class GalleryStore:
         metadata: Mapping[str, Any] | None = None,
         expires_at: datetime | None = None,
         max_faces: int = 100,
+        keep: Callable[[sa.Connection, int, EnrolledSubject], None] | None = None,
     ) -> EnrolledSubject:
         """Store faces of a new or a known subject; None leaves what is known of it as it is.
 
         A photograph that the subject has already is not stored again, though its crop is where it was not kept before;
         where nothing changes, there is no new revision. Raises BadRequest for what cannot be stored, and for more than
-        `max_faces` faces in all.
+        `max_faces` faces in all. `keep` is called with the subject's key inside the transaction; what it raises undoes
+        all.
         """
         checks.check_subject_id(subject_id)
         wanted = {"name": name, "metadata": metadata, "expires_at": expires_at}
@@ -85,8 +77,16 @@ class GalleryStore:
             if changed := row is None or new or values or new_crops:
                 facts = {"created": row is None, "faces": len(new), "crops": new_crops or None}
                 write.audit("enroll", gallery=gallery, subject_id=subject_id, **facts)
-            revision = write.revision if changed else write.undo()
-        return EnrolledSubject(subject_id, created=row is None, revision=revision, faces=given.stored)
+            revision = write.revision if changed else write.revision - 1
+            enrolled = EnrolledSubject(subject_id, created=row is None, revision=revision, faces=given.stored)
+            if changed and keep is not None:
+                keep(write.connection, key, enrolled)
+            elif not changed:
+                write.undo()
+        if not changed and keep is not None:
+            with self._transactions.write_beside() as connection:
+                keep(connection, key, enrolled)
+        return enrolled
 
     def update_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> int:
         """Change what is known of a subject and return the revision from which indexes know.
@@ -202,92 +202,6 @@ class GalleryStore:
         with self._transactions.write_beside() as connection:
             return audit.prune(connection, retention)
 
-    def galleries(self) -> list[Gallery]:
-        """All galleries by name."""
-        with self._transactions.read() as connection:
-            return statements.list_galleries(connection, self._model_id)
-
-    def gallery(self, name: str) -> Gallery:
-        """One gallery."""
-        with self._transactions.read() as connection:
-            key = statements.gallery_id(connection, name)
-            found = statements.list_galleries(connection, self._model_id, galleries.c.id == key)
-        if not found:  # dropped between the two statements
-            raise statements.no_gallery(name)
-        return found[0]
-
-    def subject(self, gallery: str, subject_id: str) -> Subject:
-        """What is known of a subject. Raises SubjectNotFound."""
-        with self._transactions.read() as connection:
-            row = self._subject_row(connection, gallery, subject_id)
-            found = statements.list_subjects(connection, gallery, self._model_id, subjects.c.id == row.id, limit=1)
-        if not found:  # erased between the two statements
-            raise statements.no_subject(subject_id)
-        return found[0]
-
-    def subjects(self, gallery: str, *, prefix: str = "", limit: int = 100, after: str | None = None) -> list[Subject]:
-        """Subjects by subject_id, in order of code points, that begin with `prefix` and follow `after`.
-
-        Raises BadRequest for a `prefix` or an `after` that no subject_id can have.
-        """
-        condition = sa.true() if not prefix else statements.begins_with(checks.check_subject_id(prefix))
-        if after is not None:
-            condition = sa.and_(condition, subjects.c.subject_id > checks.check_subject_id(after))
-        with self._transactions.read() as connection:
-            return statements.list_subjects(connection, gallery, self._model_id, condition, limit)
-
-    def faces(self, gallery: str, subject_id: str) -> list[GalleryFace]:
-        """A subject's faces, oldest first. Raises SubjectNotFound."""
-        with self._transactions.read() as connection:
-            row = self._subject_row(connection, gallery, subject_id)
-            return statements.list_faces(connection, row.id, self._model_id)
-
-    def crop(self, gallery: str, face_id: str) -> FaceCrop:
-        """The crop of a face. Raises FaceNotFound, CropNotKept where only the embedding is stored, and SealBroken."""
-        canonical = checks.canonical_face_id(face_id)
-        with self._transactions.read() as connection:
-            gallery_id = statements.gallery_id(connection, gallery)
-            row = crops.find_crop(connection, gallery_id, canonical)
-            if row is None and not statements.has_face(connection, gallery_id, canonical):
-                raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
-        if row is None:
-            raise CropNotKept("no crop of this face is stored, only its embedding", field="face_id", face_id=face_id)
-        return crops.opened_crop(row, self._keys)
-
-    def collection(
-        self, gallery: str, subject_id: str | None = None, *, offset: int = 0, limit: int = 100
-    ) -> tuple[list[CollectionFace], int]:
-        """Faces of a gallery, or of one subject, oldest first from `offset` on; and how many there are in all."""
-        with self._transactions.read() as connection:
-            gallery_id = statements.gallery_id(connection, gallery)
-            return collection.list_faces(connection, gallery_id, self._model_id, subject_id, offset=offset, limit=limit)
-
-    def subject_of_face(self, gallery: str, face_id: str) -> str:
-        """Whose face it is. Raises FaceNotFound."""
-        with self._transactions.read() as connection:
-            return collection.subject_of_face(connection, statements.gallery_id(connection, gallery), face_id)
-
-    def changes(self, after_revision: int, limit: int = 10_000) -> Changes:
-        """What changed after a revision, about `limit` faces at a time; repeat from the revision it names."""
-        with self._transactions.read() as connection:
-            return read_changes(connection, self._model_id, after_revision, limit, self._keys)
-
-    def check_keys(self) -> None:
-        """Raises ConfigurationError where a key is missing that templates are encrypted with."""
-        with self._transactions.read() as connection:
-            for key_id in statements.key_ids(connection):
-                self._keys.key(key_id)
-
-    def check_model(self, *, start_without_faces: bool) -> None:
-        """Raises ConfigurationError where faces of other models are stored, and none of this one."""
-        with self._transactions.read() as connection:
-            model_change.check_model(connection, self._model_id, start_without_faces=start_without_faces)
-
-    def revision(self) -> int:
-        """The revision of the last committed write."""
-        with self._transactions.read() as connection:
-            return read_revision(connection)
-
     def purge(self) -> bool:
         """Overwrite what removed rows have left in SQLite's write-ahead log; False while a reader still needs it."""
         return self._transactions.purge()
@@ -295,9 +209,6 @@ class GalleryStore:
     def purge_again(self) -> bool:
         """Purge if the last attempt came at a bad moment; False while it still does."""
         return self._transactions.purge_again()
-
-    def _subject_row(self, connection: sa.Connection, gallery: str, subject_id: str) -> sa.Row[Any]:
-        return statements.subject(connection, statements.gallery_id(connection, gallery), subject_id)
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The thread that erases what may be kept no longer.
 
-That is subjects whose time is over, old entries of the audit log, and what an erasure had to leave in SQLite's
-write-ahead log because somebody was reading.
+That is subjects whose time is over, old entries of the audit log, old answers to enrolments, and what an erasure had to
+leave in SQLite's write-ahead log because somebody was reading.
 """
 
 import logging
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from app.gallery.answers import EnrolmentAnswers
 from app.gallery.store import GalleryStore
 
 logger = logging.getLogger(__name__)
@@ -27,11 +28,13 @@ class Sweeper:
         *,
         interval_seconds: float,
         audit_retention: timedelta | None = None,
+        answers: EnrolmentAnswers | None = None,
     ) -> None:
         self._store = store
         self._erased = erased
         self._interval_seconds = interval_seconds
         self._audit_retention = audit_retention
+        self._answers = answers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -52,6 +55,8 @@ class Sweeper:
         self._store.purge_again()
         if self._audit_retention is not None:
             self._store.prune_audit(self._audit_retention)
+        if self._answers is not None:
+            self._answers.prune()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from app.errors import NotReady
 from app.service import FaceService
 from tests.api.conftest import Client
 
@@ -30,6 +31,41 @@ def test_a_repetition_gets_the_first_answer_and_does_nothing(
     assert again.content == first.content
     assert again.headers["content-type"] == first.headers["content-type"] == "application/json"
     assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert service.store.revision() == revision
+
+
+def test_requests_that_come_together_under_a_key_are_done_once(
+    client: Client, service: FaceService, gallery: str, portrait: bytes, key: dict[str, str]
+) -> None:
+    revision = service.store.revision()
+    fields = {"subject_id": "ada", "gallery": gallery}
+    one = ("POST", "/gallery/enroll", {"files": {"image": portrait}, "data": fields, "headers": key})
+    answers = client.together(one, one, one)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["faces"][0]["face_id"] for answer in answers}) == 1
+    assert sorted(answer.headers.get("idempotent-replayed", "") for answer in answers) == ["", "true", "true"]
+    assert service.store.revision() == revision + 1
+
+
+def test_a_process_that_ends_before_it_answers_has_kept_an_answer_all_the_same(
+    client: Client,
+    service: FaceService,
+    gallery: str,
+    portrait: bytes,
+    key: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def killed(revision: int) -> bool:
+        raise NotReady("as if killed after the commit")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.records, "until_indexed", killed)
+        assert enroll(client, gallery, portrait, key).status_code == 503
+    revision = service.store.revision()
+    again = enroll(client, gallery, portrait, key)
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
+    assert again.json()["indexed"] is False
+    assert again.json()["faces"][0]["status"] == "enrolled"
     assert service.store.revision() == revision
 
 

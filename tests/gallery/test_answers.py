@@ -1,13 +1,16 @@
 """Answers kept for repetitions: told again, never for another request, gone with the subject and with time."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
+from app.domain import EnrolledSubject
 from app.errors import IdempotencyConflict
-from app.gallery.answers import Answer, EnrolmentAnswers, IdempotentRequest
+from app.gallery.answers import Answer, AnsweredMeanwhile, EnrolmentAnswers, IdempotentRequest
 from app.gallery.store import GalleryStore
+from app.gallery.sweeper import Sweeper
 from app.gallery.tables import enrolment_answers
 from tests.gallery.faces import new_face
 
@@ -20,10 +23,17 @@ def answers(engine: sa.Engine, store: GalleryStore) -> EnrolmentAnswers:
     """Answers of a gallery in which ada is enrolled, with what she was enrolled under."""
     with engine.begin() as connection:
         connection.execute(sa.delete(enrolment_answers))
-    store.add("default", "ada", [new_face(1), new_face(2)])
     answers = EnrolmentAnswers(engine, kept_hours=24)
-    answers.keep(REQUEST, "default", "ada", ANSWER)
+    enroll(store, answers, REQUEST, 1, 2)
     return answers
+
+
+def enroll(
+    store: GalleryStore, answers: EnrolmentAnswers, request: IdempotentRequest, *seeds: int, answer: Answer = ANSWER
+) -> EnrolledSubject:
+    """Enrol photographs of ada under a key."""
+    keep = partial(answers.keep, request, lambda _: answer)
+    return store.add("default", "ada", [new_face(seed) for seed in seeds], keep=keep)
 
 
 def everything(engine: sa.Engine) -> str:
@@ -33,8 +43,49 @@ def everything(engine: sa.Engine) -> str:
 
 def test_the_same_request_is_told_the_same_again(answers: EnrolmentAnswers) -> None:
     assert answers.find(REQUEST) == ANSWER
-    answers.keep(REQUEST, "default", "ada", Answer(200, "later"))
-    assert answers.find(REQUEST) == ANSWER
+    answers.complete(REQUEST, Answer(201, "with what is known later"))
+    assert answers.find(REQUEST) == Answer(201, "with what is known later")
+
+
+def test_an_answer_is_made_of_what_was_stored_and_is_there_if_and_only_if_that_is(
+    answers: EnrolmentAnswers, store: GalleryStore
+) -> None:
+    other = replace(REQUEST, key="order-2")
+
+    def failing(subject: EnrolledSubject) -> Answer:
+        raise RuntimeError(subject.subject_id)
+
+    revision = store.revision()
+    with pytest.raises(RuntimeError, match="bob"):
+        store.add("default", "bob", [new_face(5)], keep=partial(answers.keep, other, failing))
+    assert (store.revision(), answers.find(other)) == (revision, None)
+    assert [subject.subject_id for subject in store.subjects("default")] == ["ada"]
+    said = partial(answers.keep, other, lambda subject: Answer(201, subject.faces[0].face_id))
+    bob = store.add("default", "bob", [new_face(5)], keep=said)
+    assert answers.find(other) == Answer(201, bob.faces[0].face_id)
+
+
+def test_an_enrolment_of_what_is_there_is_kept_too_and_takes_no_revision(
+    answers: EnrolmentAnswers, store: GalleryStore
+) -> None:
+    revision = store.revision()
+    other = replace(REQUEST, key="order-2")
+    assert enroll(store, answers, other, 1, 2).revision == revision == store.revision()
+    assert answers.find(other) == ANSWER
+
+
+def test_of_two_requests_at_once_the_slower_does_nothing_and_is_told_the_answer(
+    answers: EnrolmentAnswers, store: GalleryStore
+) -> None:
+    revision = store.revision()
+    for seeds in ((1, 2), (7, 8)):
+        with pytest.raises(AnsweredMeanwhile) as told:
+            enroll(store, answers, REQUEST, *seeds, answer=Answer(201, "slower"))
+        assert told.value.answer == ANSWER
+    with pytest.raises(IdempotencyConflict, match="another request"):
+        enroll(store, answers, replace(REQUEST, request_sha256="cd" * 32), 7)
+    assert store.revision() == revision
+    assert len(store.faces("default", "ada")) == 2
 
 
 @pytest.mark.parametrize("other", [{"caller": "key-b"}, {"caller": ""}, {"key": "order-2"}], ids=repr)
@@ -65,21 +116,30 @@ def test_an_erasure_blanks_the_answer_and_leaves_the_key(
     assert REQUEST.request_sha256 not in kept
 
 
-def test_an_answer_about_a_subject_that_was_erased_meanwhile_is_not_kept(
+def test_an_answer_about_a_subject_that_was_erased_meanwhile_is_not_completed(
     answers: EnrolmentAnswers, store: GalleryStore, engine: sa.Engine
 ) -> None:
     store.remove_subject("default", "ada")
-    late = replace(REQUEST, key="order-2")
-    answers.keep(late, "default", "ada", ANSWER)
+    answers.complete(REQUEST, ANSWER)
     assert "box" not in everything(engine)
     with pytest.raises(IdempotencyConflict, match="erased"):
-        answers.find(late)
+        answers.find(REQUEST)
 
 
-def test_an_answer_is_forgotten_when_its_time_is_over(answers: EnrolmentAnswers, engine: sa.Engine) -> None:
+def test_an_answer_is_forgotten_when_its_time_is_over(
+    answers: EnrolmentAnswers, store: GalleryStore, engine: sa.Engine
+) -> None:
     hasty = EnrolmentAnswers(engine, kept_hours=1e-9)
     assert hasty.find(REQUEST) is None
-    answers.prune()
+    assert answers.prune() == 0
     assert answers.find(REQUEST) == ANSWER
-    hasty.prune()
+    Sweeper(store, lambda: None, interval_seconds=60, answers=hasty).sweep()
     assert everything(engine) == "[]"
+
+
+def test_a_key_can_be_used_again_when_its_time_is_over(
+    answers: EnrolmentAnswers, store: GalleryStore, engine: sa.Engine
+) -> None:
+    hasty = EnrolmentAnswers(engine, kept_hours=1e-9)
+    enroll(store, hasty, replace(REQUEST, request_sha256="cd" * 32), 3, answer=Answer(201, "another"))
+    assert answers.find(replace(REQUEST, request_sha256="cd" * 32)) == Answer(201, "another")

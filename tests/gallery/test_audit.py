@@ -12,6 +12,7 @@ from app import logs
 from app.gallery import audit
 from app.gallery.audit import AuditVerification
 from app.gallery.store import GalleryStore
+from app.gallery.tables import audit_entries, audit_state
 from tests.gallery.faces import new_face
 
 
@@ -124,6 +125,47 @@ def test_whatever_is_done_to_the_log_is_found_at_its_first_row(
             connection.exec_driver_sql(statement)
     assert verified(engine).fault is not None
     assert verified(engine).broken_position == broken_position
+
+
+@pytest.mark.parametrize("garbage", ["yesterday", "", "2026-13-45 00:00:00", "12"])
+def test_a_time_that_is_none_is_found_and_breaks_nothing(
+    sqlite_store: GalleryStore, sqlite_engine: sa.Engine, garbage: str
+) -> None:
+    for seed in range(1, 4):
+        sqlite_store.add("default", f"s{seed}", [new_face(seed)])
+    with sqlite_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE audit_entries SET at = :at WHERE position = 2"), {"at": garbage})
+    found = verified(sqlite_engine)
+    assert (found.entries, found.broken_position) == (1, 2)
+    assert "is not a time" in str(found.fault)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "12",
+        "{}",
+        '{"at":12}',
+        '{"at":"yesterday"}',
+        '{"at":"2026-01-01T00:00:00"}',
+        '{"action":"prune_audit","at":"2026-01-01T00:00:00+00:00"}',
+    ],
+)
+def test_an_entry_that_is_none_is_found_though_its_hash_fits(
+    store: GalleryStore, engine: sa.Engine, entry: str
+) -> None:
+    store.add("default", "ada", [new_face(1)])
+    with engine.begin() as connection:
+        first = connection.execute(sa.select(audit_entries)).one()
+        forged = {"position": 2, "at": first.at, "entry": entry, "hash": audit._hash(first.hash, entry)}
+        connection.execute(sa.insert(audit_entries).values(forged))
+        connection.execute(sa.update(audit_state).values(position=2, hash=forged["hash"]))
+    found = verified(engine)
+    assert (found.entries, found.broken_position) == (1, 2)
+    assert found.fault is not None
 
 
 def test_a_whole_new_chain_is_told_from_the_one_seen_before(store: GalleryStore, engine: sa.Engine) -> None:
