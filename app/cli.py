@@ -11,6 +11,7 @@ from app.commands.enroll import enroll
 from app.commands.erasure import verify_erasure
 from app.commands.health import health
 from app.commands.identify import identify
+from app.commands.import_compreface import import_compreface
 from app.commands.keys import keys
 from app.commands.model import forget_model, reembed
 from app.commands.rotation import rotate_key
@@ -30,6 +31,7 @@ app.command()(enroll)
 app.command()(cluster)
 app.command("export")(export_gallery)
 app.command("import")(import_gallery)
+app.command()(import_compreface)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(verify_erasure)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -47,6 +47,7 @@ class Progress:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not again and path.exists():
                 self._known = _read(path)
+            self._known_paths = _by_path(self._known)
             path.touch(mode=0o600)  # it names people
             self._file: TextIO = path.open("w" if again else "a", encoding="utf-8")
         except OSError as error:
@@ -62,10 +63,15 @@ class Progress:
             for key, outcome in self._known.items()
             if outcome.status == REJECTED or outcome.subject_id in subject_ids
         }
+        self._known_paths = _by_path(self._known)
 
     def known(self, subject_id: str, content_sha256: str) -> Outcome | None:
         """What became of this very file of this subject in an earlier run."""
         return self._known.get((subject_id, content_sha256))
+
+    def known_path(self, subject_id: str, path: str) -> Outcome | None:
+        """The same by its path, for what is not at hand to be hashed."""
+        return self._known_paths.get((subject_id, path))
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Remember them, on disk when this returns."""
@@ -100,6 +106,10 @@ def _row(outcome: Outcome) -> list[str]:
         "yes" if outcome.outlier else "",
         " ".join(outcome.duplicates),
     ]
+
+
+def _by_path(known: Mapping[tuple[str, str], Outcome]) -> dict[tuple[str, str], Outcome]:
+    return {(outcome.subject_id, outcome.path): outcome for outcome in known.values()}
 
 
 def _read(path: Path) -> dict[tuple[str, str], Outcome]:

@@ -80,7 +80,7 @@ def enroll(
 
         people = read_people(source)
         try:
-            asyncio.run(run.enroll(people, source, server, api_key))
+            asyncio.run(run.enroll(people, source.resolve(), server, api_key))
         except KeyboardInterrupt:
             typer.echo("stopped; the same command goes on from here", err=True)
             raise typer.Exit(ExitStatus.INTERRUPTED) from None
@@ -131,13 +131,13 @@ class _Run:
         from app.bulk.outcomes import Progress
 
         async with connected(server, api_key) as client:
-            created_at = await self._gallery_of(client)
-            path = self._state or _default_state(source, server, self._gallery, created_at)
+            created_at = await gallery_created_at(client, self._gallery, create=self._create)
+            path = self._state or default_state("enroll", str(source), server, self._gallery, created_at)
             progress = Progress(path, again=self._again)
             try:
                 if len(progress):
                     progress.keep({subject.subject_id async for subject in client.subjects(gallery=self._gallery)})
-                with _bar(sum(len(person.photographs) for person in people)) as advance:
+                with photographs_bar(sum(len(person.photographs) for person in people)) as advance:
 
                     def tell(outcomes: Sequence["Outcome"]) -> None:
                         self.outcomes += outcomes
@@ -157,16 +157,6 @@ class _Run:
 
         return Policy(self._gallery, self._on_several_faces.value, self._on_duplicate.value)
 
-    async def _gallery_of(self, client: "AsyncSameface") -> str:
-        """When the gallery was made, which tells it from another one of the same name."""
-        try:
-            return (await client.gallery(self._gallery)).created_at.isoformat()
-        except GalleryNotFound as error:
-            if not self._create:
-                error.message += "; --create makes it"
-                raise
-        return (await client.create_gallery(self._gallery)).created_at.isoformat()
-
     def print(self) -> None:
         """What came of it, for people."""
         from app.bulk.summary import rejects, sentences
@@ -177,19 +167,30 @@ class _Run:
             typer.echo(sentence)
 
 
-def _default_state(source: Path, server: str | None, gallery: str, created_at: str) -> Path:
+async def gallery_created_at(client: "AsyncSameface", gallery: str, *, create: bool) -> str:
+    """When the gallery was made, which tells it from another one of the same name; `create`: make it if need be."""
+    try:
+        return (await client.gallery(gallery)).created_at.isoformat()
+    except GalleryNotFound as error:
+        if not create:
+            error.message += "; --create makes it"
+            raise
+    return (await client.create_gallery(gallery)).created_at.isoformat()
+
+
+def default_state(command: str, source: str, server: str | None, gallery: str, created_at: str) -> Path:
     """A file for this source and this gallery; another database's gallery of the same name has another one."""
     home = os.environ.get("XDG_STATE_HOME")
     try:
         folder = Path(home) if home else Path.home() / ".local" / "state"
     except RuntimeError:
         raise ConfigurationError("there is no home folder to remember the progress in; --state names a file") from None
-    of = "\0".join([str(source.resolve()), server or "", gallery, created_at])
-    return folder / "sameface" / f"enroll-{hashlib.sha256(of.encode()).hexdigest()[:16]}.jsonl"
+    of = "\0".join([source, server or "", gallery, created_at])
+    return folder / "sameface" / f"{command}-{hashlib.sha256(of.encode()).hexdigest()[:16]}.jsonl"
 
 
 @contextmanager
-def _bar(photographs: int) -> "Iterator[Any]":
+def photographs_bar(photographs: int) -> "Iterator[Any]":
     """A progress bar on standard error; yields what to call with more photographs, and the rejected ones so far."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

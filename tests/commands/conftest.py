@@ -14,6 +14,8 @@ from app.cli import app
 from app.gallery.engine import open_engine
 from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
+from tests.bulk.compreface import compreface_api, compreface_database  # noqa: F401
+from tests.gallery.conftest import postgres  # noqa: F401
 from tests.gallery.faces import MODEL_ID, new_face
 
 
