@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from app.connections import bounded_headers
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def run(app: FastAPI) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=bounded_headers(settings.header_timeout_seconds, settings.max_header_bytes),
         log_config=None,  # its lines go through ours
         access_log=False,  # app.api.context logs each request with its id
         server_header=False,

@@ -290,6 +290,12 @@ class Settings(BaseSettings):
     request_deadline_seconds: float = Field(
         30.0, gt=0, description="Longest a request may take, its upload included; then it is answered 504."
     )
+    header_timeout_seconds: float = Field(
+        10.0, gt=0, description="Longest the headers of a request may take to come; then the connection is closed."
+    )
+    max_header_bytes: int = Field(
+        65_536, ge=1024, description="About the most bytes of a request's headers; one with more is answered 431."
+    )
     upload_idle_seconds: float = Field(
         10.0, gt=0, description="Longest silence within an upload; then the request is answered 504."
     )

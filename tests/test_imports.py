@@ -22,6 +22,7 @@ LAYERS = [
     {"app.api"},
     {"app.compreface"},
     {"app.main", "app.client"},
+    {"app.connections"},
     {"app.serving"},
     {"app.terminal", "app.bulk", "app.doctor"},
     {"app.commands"},

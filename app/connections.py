@@ -1,0 +1,77 @@
+"""Connections that end when a request does not begin in earnest: uvicorn itself waits for headers for ever."""
+
+import asyncio
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_REFUSAL = "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class BoundedHeaders(HttpToolsProtocol):
+    """Closes a connection whose request headers are not whole in time (408, RFC 9110 section 15.5.9) or too many (431).
+
+    The time begins with the connection, or with the first byte after an answer; how long a connection may be silent
+    between requests is `timeout_keep_alive`. One that sends nothing at all is closed without a word.
+    """
+
+    header_timeout_seconds: ClassVar[float] = 10.0
+    max_header_bytes: ClassVar[int] = 65_536
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_body = False
+        super().connection_made(transport)
+        self._start_timer()
+
+    def data_received(self, data: bytes) -> None:
+        # After an answer: the next headers, or the rest of a body that was refused.
+        if self._timer is None and self.cycle is not None and self.cycle.response_complete:
+            self._start_timer()
+        if self._timer is not None and not self._in_body:
+            # What was received before is all header; of `data`, a part may be the body already.
+            if self._header_bytes > self.max_header_bytes:
+                self._refuse("431 Request Header Fields Too Large")
+                return
+            self._header_bytes += len(data)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop_timer()
+        self._in_body = False
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _start_timer(self) -> None:
+        self._header_bytes = 0
+        self._timer = self.loop.call_later(self.header_timeout_seconds, self._timed_out)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _timed_out(self) -> None:
+        if self._header_bytes:
+            self._refuse("408 Request Timeout")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: str) -> None:
+        self._stop_timer()
+        self.transport.write(_REFUSAL.format(status).encode("ascii"))
+        self.transport.close()
+
+
+def bounded_headers(header_timeout_seconds: float, max_header_bytes: int) -> type[BoundedHeaders]:
+    """The protocol under these bounds, for uvicorn's `http`."""
+    bounds = {"header_timeout_seconds": header_timeout_seconds, "max_header_bytes": max_header_bytes}
+    return type("BoundedHeaders", (BoundedHeaders,), bounds)
