@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.draining = False
-    app.state.rate_limiter = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
+    app.state.rate_limiter = RateLimiter(settings.rate_limit)
     app.include_router(routes.router)
     app.include_router(faces.router)
     app.include_router(clustering.router)

@@ -282,7 +282,8 @@ class Settings(BaseSettings):
     rate_limit: str | None = Field(
         None,
         description="Most requests of one API key (without keys: of one address), such as `20/second;1000/hour`; one "
-        "more is answered 429 `rate_limited`. Each process counts for itself. Unset, any number.",
+        "more is answered 429 `rate_limited`. A key may have a rate of its own (`sameface keys create --rate-limit`). "
+        "Each process counts for itself. Unset, any number.",
     )
     max_requests_in_flight: int = Field(
         64, ge=1, description="Requests worked on at once; one more is answered 503 `overloaded` at once."
@@ -333,14 +334,7 @@ class Settings(BaseSettings):
     @classmethod
     def _rate_is_one(cls, value: str | None) -> str | None:
         if value is not None:
-            from limits import parse_many
-
-            try:
-                rates = parse_many(value)
-            except ValueError:
-                rates = []
-            if not rates or any(rate.amount < 1 for rate in rates):
-                raise ValueError("a rate is written like 20/second, 600/minute or 20/second;1000/hour")
+            check_rate(value)
         return value
 
     @property
@@ -385,6 +379,18 @@ def markdown_table() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
+
+
+def check_rate(text: str) -> None:
+    """Raise ValueError for what is no rate of requests."""
+    from limits import parse_many  # slow to import, and only some need it
+
+    try:
+        rates = parse_many(text)
+    except ValueError:
+        rates = []
+    if not rates or any(rate.amount < 1 for rate in rates):
+        raise ValueError("a rate is written like 20/second, 600/minute or 20/second;1000/hour")
 
 
 def _describe(fault: ErrorDetails) -> str:

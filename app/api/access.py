@@ -171,9 +171,9 @@ def _authenticate(request: Request, presented: str | None) -> ApiKey | None:
 
 
 def _check_rate(request: Request, key: ApiKey | None) -> None:
-    limiter: RateLimiter | None = request.app.state.rate_limiter
-    if limiter is not None:
-        limiter.admit(key.key_id if key else request.client.host if request.client else "")
+    limiter: RateLimiter = request.app.state.rate_limiter
+    caller = key.key_id if key else request.client.host if request.client else ""
+    limiter.admit(caller, key.rate_limit if key else None)
 
 
 def _check_keyless_caller(request: Request) -> None:

@@ -35,11 +35,17 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When the key ends: 12h, 30d, 8w, or a time such as 2027-01-31T12:00Z.")
     ] = None,
+    rate_limit: Annotated[
+        str | None,
+        typer.Option(help="Most requests: 20/second;1000/hour, or unlimited. As SAMEFACE_RATE_LIMIT, if left out."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show its secret, which is kept nowhere and cannot be shown again."""
     with _store() as store:
-        key, token = store.create(name, scope, galleries=gallery or None, expires_at=parse_expiry(expires))
+        key, token = store.create(
+            name, scope, galleries=gallery or None, expires_at=parse_expiry(expires), rate_limit=rate_limit
+        )
     if as_json:
         typer.echo(json.dumps({**_facts(key), "key": str(token)}))
         return
@@ -98,6 +104,7 @@ def _facts(key: ApiKey) -> dict[str, Any]:
         "created_at": key.created_at.isoformat(timespec="seconds"),
         "expires_at": _iso(key.expires_at),
         "revoked_at": _iso(key.revoked_at),
+        "rate_limit": key.rate_limit,
     }
 
 
@@ -108,11 +115,13 @@ def _iso(time: datetime | None) -> str | None:
 def _table(found: list[ApiKey]) -> "Table":
     from rich.table import Table
 
-    table = Table("key id", "name", "scopes", "galleries", "created", "state")
+    table = Table("key id", "name", "scopes", "galleries", "rate", "created", "state")
     for key in found:
         galleries = "all" if key.galleries is None else ", ".join(sorted(key.galleries))
         created = key.created_at.date().isoformat()
-        table.add_row(key.key_id, key.name, ", ".join(sorted(key.scopes)), galleries, created, _state(key))
+        table.add_row(
+            key.key_id, key.name, ", ".join(sorted(key.scopes)), galleries, key.rate_limit or "", created, _state(key)
+        )
     return table
 
 

@@ -11,10 +11,13 @@ from enum import StrEnum
 from typing import Self
 
 from app.errors import BadRequest
+from app.settings import check_rate
 
 # `sameface_<key id>_<secret>`: the prefix lets scanners of leaked secrets recognise one, the id is for look-up.
 _TOKEN = re.compile(r"sameface_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _SECRET_BYTES = 32
+UNLIMITED = "unlimited"
+_MAX_RATE_CHARACTERS = 128
 _GALLERY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -30,7 +33,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret. `galleries` None: all of them; times are aware."""
+    """A key without its secret. `galleries` None: all of them; times are aware.
+
+    `rate_limit` as in SAMEFACE_RATE_LIMIT, or `unlimited`; None: that of the service.
+    """
 
     key_id: str
     name: str
@@ -40,6 +46,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    rate_limit: str | None = None
 
     def permits(self, scopes: Iterable[Scope]) -> bool:
         """Whether the key has any of these scopes, or `admin`."""
@@ -84,6 +91,7 @@ def new_key(
     *,
     galleries: Iterable[str] | None = None,
     expires_at: datetime | None = None,
+    rate_limit: str | None = None,
 ) -> tuple[ApiKey, Token]:
     """A key with a new random secret of 256 bits, and the token that holds it.
 
@@ -93,8 +101,11 @@ def new_key(
     scopes = frozenset(scopes)
     bound = None if galleries is None else frozenset(galleries)
     _check(name, scopes, bound, expires_at, now)
+    _check_rate(rate_limit)
     token = Token(secrets.token_hex(6), secrets.token_urlsafe(_SECRET_BYTES))
-    return ApiKey(token.key_id, name, _sha256(token.secret), scopes, bound, now, expires_at), token
+    return ApiKey(
+        token.key_id, name, _sha256(token.secret), scopes, bound, now, expires_at, rate_limit=rate_limit
+    ), token
 
 
 def _check(
@@ -111,6 +122,17 @@ def _check(
             raise BadRequest(f"{gallery!r} cannot be the name of a gallery", field="gallery")
     if expires_at is not None and expires_at <= now:
         raise BadRequest(f"the key would have expired already at {expires_at.isoformat()}", field="expires")
+
+
+def _check_rate(rate_limit: str | None) -> None:
+    if rate_limit is None or rate_limit == UNLIMITED:
+        return
+    try:
+        check_rate(rate_limit)
+    except ValueError as error:
+        raise BadRequest(f"{rate_limit!r}: {error}, or {UNLIMITED}", field="rate_limit") from None
+    if len(rate_limit) > _MAX_RATE_CHARACTERS:
+        raise BadRequest(f"a rate has at most {_MAX_RATE_CHARACTERS} characters", field="rate_limit")
 
 
 def _sha256(secret: str) -> str:

@@ -26,9 +26,10 @@ class KeyStore:
         *,
         galleries: Iterable[str] | None = None,
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> tuple[ApiKey, Token]:
         """A new key and its token, which is nowhere kept. Raises BadRequest for a key of no use."""
-        key, token = new_key(name, scopes, galleries=galleries, expires_at=expires_at)
+        key, token = new_key(name, scopes, galleries=galleries, expires_at=expires_at, rate_limit=rate_limit)
         row = {
             "key_id": key.key_id,
             "name": key.name,
@@ -37,6 +38,7 @@ class KeyStore:
             "galleries": None if key.galleries is None else sorted(key.galleries),
             "created_at": key.created_at,
             "expires_at": key.expires_at,
+            "rate_limit": key.rate_limit,
         }
         with database_errors(), self._turn.taken(), self._writing.begin() as connection:
             connection.execute(api_keys.insert(), row)
@@ -75,4 +77,5 @@ def _key(row: "sa.Row[tuple[object, ...]]") -> ApiKey:
         created_at=stored["created_at"],
         expires_at=stored["expires_at"],
         revoked_at=stored["revoked_at"],
+        rate_limit=stored["rate_limit"],
     )

@@ -16,4 +16,5 @@ api_keys = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime),
     sa.Column("revoked_at", UtcDateTime),
+    sa.Column("rate_limit", sa.String(128)),  # NULL: that of the service
 )

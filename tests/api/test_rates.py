@@ -13,11 +13,11 @@ from app.settings import Settings, load_settings
 from tests.api.conftest import client_with
 
 
-def admitted(limiter: RateLimiter, caller: str, times: int) -> int:
+def admitted(limiter: RateLimiter, caller: str, times: int, own_rates: str | None = None) -> int:
     count = 0
     for _ in range(times):
         try:
-            limiter.admit(caller)
+            limiter.admit(caller, own_rates)
         except RateLimited:
             continue
         count += 1
@@ -36,6 +36,15 @@ def test_every_one_of_several_rates_holds() -> None:
     assert admitted(limiter, "a", 5) == 2
     time.sleep(1.1)
     assert admitted(limiter, "a", 5) == 0
+
+
+def test_a_caller_may_have_rates_of_its_own() -> None:
+    limiter = RateLimiter("1/hour")
+    assert admitted(limiter, "a", 5, "3/hour") == 3
+    assert admitted(limiter, "b", 5, "unlimited") == 5
+    assert admitted(limiter, "c", 5) == 1
+    assert admitted(RateLimiter(None), "a", 5, "2/hour") == 2
+    assert admitted(RateLimiter(None), "a", 5) == 5
 
 
 def test_a_refusal_says_how_long_to_wait() -> None:
@@ -67,7 +76,9 @@ def test_a_rate_is_counted_by_key_and_a_wrong_key_takes_nothing_from_it(
     database = tmp_path_factory.mktemp("rates") / "sameface.db"
     own = settings.model_copy(update={"database_url": f"sqlite:///{database}", "rate_limit": "1/minute"})
     with open_service(own) as service:
-        tokens = [service.keyring._store.create("any", [Scope.VERIFY])[1] for _ in range(2)]
+        keys = service.keyring._store
+        tokens = [keys.create("any", [Scope.VERIFY])[1] for _ in range(2)]
+        generous = str(keys.create("any", [Scope.VERIFY], rate_limit="3/minute")[1])
         service.keyring.refresh()
         client = client_with(service, own)
         wrong = f"sameface_{tokens[0].key_id}_{'A' * 43}"
@@ -75,3 +86,5 @@ def test_a_rate_is_counted_by_key_and_a_wrong_key_takes_nothing_from_it(
         for token in tokens:
             statuses = [client.get("/model", headers={"X-API-Key": str(token)}).status_code for _ in range(2)]
             assert statuses == [200, 429]
+        statuses = [client.get("/model", headers={"X-API-Key": generous}).status_code for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     env = environment(tmp_path / "sameface.db")
     bound = ("--scope", "identify", "--scope", "enroll", "--gallery", "staff", "--expires", "30d")
-    made = run("keys", "create", "door camera", *bound, env=env)
+    made = run("keys", "create", "door camera", *bound, "--rate-limit", "5/second", env=env)
     assert made.returncode == 0, made.stderr
     token = Token.parse(made.stdout.strip())
     assert token is not None
@@ -26,6 +26,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     [facts] = json.loads(listed)
     assert (facts["key_id"], facts["name"]) == (token.key_id, "door camera")
     assert (facts["scopes"], facts["galleries"]) == (["enroll", "identify"], ["staff"])
+    assert facts["rate_limit"] == "5/second"
     assert datetime.fromisoformat(facts["expires_at"]) - datetime.now(UTC) < timedelta(days=30)
     assert token.secret not in listed
     assert "is revoked" in run("keys", "revoke", token.key_id, env=env).stdout

@@ -71,6 +71,9 @@ def test_a_key_ends_at_its_expiry() -> None:
         ({"galleries": []}, "gallery"),
         ({"galleries": ["no such/name"]}, "gallery"),
         ({"expires_at": NOW - timedelta(seconds=1)}, "expires"),
+        ({"rate_limit": "often"}, "rate_limit"),
+        ({"rate_limit": ""}, "rate_limit"),
+        ({"rate_limit": ";".join(["1/second"] * 20)}, "rate_limit"),
     ],
 )
 def test_a_key_of_no_use_is_not_made(fault: dict[str, object], field: str) -> None:
