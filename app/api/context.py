@@ -100,4 +100,6 @@ def _log(scope: Scope, status: int, took_seconds: float) -> None:
     }
     if code := logs.problem_code.get():
         facts["code"] = code
-    logger.info("request", extra={"facts": facts})
+    # Proxies ask for health every second and are answered the same; what is wrong is worth a line.
+    expected = status == 200 and str(facts["route"]).startswith("/health/")
+    logger.log(logging.DEBUG if expected else logging.INFO, "request", extra={"facts": facts})

@@ -41,6 +41,16 @@ def test_readiness_names_what_runs_the_model(service: FaceService) -> None:
     assert answer["checks"]["model"]["facts"]["provider"] == "CPUExecutionProvider"
 
 
+def test_being_asked_for_health_fills_no_log(service: FaceService, caplog: pytest.LogCaptureFixture) -> None:
+    client = client_with(service, service.settings)
+    with caplog.at_level("INFO", "app.api.context"):
+        client.get("/health/ready")
+        client.get("/health/live")
+        assert caplog.records == []
+        client.get("/model")
+        assert len(caplog.records) == 1
+
+
 def test_a_draining_service_is_not_ready(service: FaceService) -> None:
     client = client_with(service, service.settings)
     client.app.state.draining = True

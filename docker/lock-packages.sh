@@ -1,0 +1,16 @@
+#!/bin/sh
+# Locks the packages of the images, with hashes, from the ranges in pyproject.toml. Needs uv (https://docs.astral.sh/uv).
+set -eu
+cd "$(dirname "$0")/.."
+
+lock() { # image, platforms, extras...
+  image=$1 platforms=$2
+  shift 2
+  for extra in "$@"; do set -- "$@" --extra "$extra"; shift; done
+  uv pip compile pyproject.toml "$@" $platforms --python-version 3.13 --generate-hashes --no-annotate --upgrade \
+    --custom-compile-command docker/lock-packages.sh --quiet --output-file "docker/requirements-$image.txt"
+}
+
+lock cpu --universal cpu
+lock gpu --python-platform=x86_64-manylinux_2_28 gpu
+lock train --python-platform=x86_64-manylinux_2_28 cpu train
