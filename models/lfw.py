@@ -28,6 +28,7 @@ from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, decode
 from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder
+from models.data import Crops
 from models.metrics import fold_accuracy, val_at_far
 
 NO_FACE_DISTANCE = 4.0
@@ -97,6 +98,14 @@ def centre_crops(images: Path, names: list[str], spec: CropSpec) -> dict[str, Cr
         everything = Box(0.0, 0.0, float(photograph.width), float(photograph.height))
         crops[name] = crop_face(photograph, DetectedFace(everything, 1.0, landmarks), spec)
     return crops
+
+
+def prepared(crops: Crops, names: list[str], spec: CropSpec) -> dict[str, Crop]:
+    """Name to the middle of the crop that `models.prepare` made, for those of the photographs that gave one."""
+    margin = (crops.stored_px - spec.crop_px) // 2
+    inner = slice(margin, margin + spec.crop_px)
+    number = {Path(file).stem: i for i, file in enumerate(crops.files)}
+    return {name: crops[np.array([number[name]])][0, inner, inner] for name in names if name in number}
 
 
 def embed_all(crops: dict[str, Crop], embed: Embed, batch_size: int = 64) -> dict[str, Embedding]:

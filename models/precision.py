@@ -13,8 +13,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnx
@@ -24,10 +25,13 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from app.faces.card import CardCalibration, CardInput, ModelCard
+from app.faces.crop import CropSpec
+from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder, network_input
 from models.calibrate import calibration
 from models.data import UNLABELLED, Crops
 from models.evaluation.tradeoffs import milliseconds, opened
+from models.lfw import WEIGHTS, Crop, Pairs, crop_all, distances, embed_all, prepared, read_pairs, report
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 
@@ -104,7 +108,7 @@ def parity(full: NDArray[np.float32], small: NDArray[np.float32]) -> dict[str, f
     return {"mean_squared_l2": float(f"{squared_l2.mean():.3g}"), "max_squared_l2": float(f"{squared_l2.max():.3g}")}
 
 
-def make(source: Path, precision: str, target: Path, crops: Crops, lfw: Path | None) -> dict[str, Any]:
+def make(source: Path, precision: str, target: Path, crops: Crops, lfw: "Lfw | None") -> dict[str, Any]:
     """Write one form with its card; returns what was measured of it, which its card holds too."""
     from models.export import write_card
 
@@ -142,17 +146,27 @@ def cost(source: Path, target: Path) -> dict[str, Any]:
         }
 
 
-def accuracy_lost(source: Path, target: Path, lfw: Path) -> dict[str, Any]:
-    """View 2 of LFW with both, on the same crops."""
-    from models.lfw import WEIGHTS, FaceDetector, crop_all, distances, embed_all, read_pairs, report
+@dataclass(frozen=True, slots=True, eq=False)
+class Lfw:
+    """View 2 of LFW and the crops of its photographs."""
 
-    pairs = read_pairs(lfw / "pairs.txt")
-    embedders = {"full": FaceEmbedder(source), "small": FaceEmbedder(target)}
-    spec = embedders["full"].card.input.spec
-    crops = crop_all(lfw / "images", pairs.names, FaceDetector(WEIGHTS), spec)
+    pairs: Pairs
+    crops: dict[str, Crop]
+
+    @classmethod
+    def of(cls, folder: Path, spec: CropSpec, made: Path | None = None) -> Self:
+        """Crops through the detector, or those of `models.prepare` in `made`."""
+        pairs = read_pairs(folder / "pairs.txt")
+        if made is not None:
+            return cls(pairs, prepared(Crops(made), pairs.names, spec))
+        return cls(pairs, crop_all(folder / "images", pairs.names, FaceDetector(WEIGHTS), spec))
+
+
+def accuracy_lost(source: Path, target: Path, lfw: Lfw) -> dict[str, Any]:
+    """View 2 of LFW with both, on the same crops."""
     figures = {
-        name: report(pairs, distances(pairs, embed_all(crops, embedder.embed)), len(crops))
-        for name, embedder in embedders.items()
+        name: report(lfw.pairs, distances(lfw.pairs, embed_all(lfw.crops, FaceEmbedder(path).embed)), len(lfw.crops))
+        for name, path in (("full", source), ("small", target))
     }
     lost = round(figures["full"]["accuracy"] - figures["small"]["accuracy"], 5)
     return figures | {"accuracy_lost": lost}
@@ -169,12 +183,15 @@ def main() -> None:
     parser.add_argument("--calibration-crops", type=Path, required=True, help="of people held out of training")
     parser.add_argument("--out-folder", type=Path, required=True)
     parser.add_argument("--lfw", type=Path, help="measure the accuracy lost on View 2")
+    parser.add_argument("--lfw-crops", type=Path, help="crops of LFW by models.prepare, if there are any")
     options = parser.parse_args()
     options.out_folder.mkdir(parents=True, exist_ok=True)
     crops = Crops(options.calibration_crops)
+    spec = FaceEmbedder(options.model).card.input.spec
+    lfw = Lfw.of(options.lfw, spec, options.lfw_crops) if options.lfw else None
     for precision in options.precision:
         target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
-        print(f"{target}{os.linesep}{json.dumps(make(options.model, precision, target, crops, options.lfw), indent=2)}")
+        print(f"{target}{os.linesep}{json.dumps(make(options.model, precision, target, crops, lfw), indent=2)}")
 
 
 if __name__ == "__main__":

@@ -195,13 +195,11 @@ def comparison(bench: Bench) -> Section:
     """This model and the others side by side."""
     options = bench.options
     spec = bench.embedder.card.input.spec
-    wanted = set(lfw.read_pairs(options.lfw / "pairs.txt").names)
+    names = lfw.read_pairs(options.lfw / "pairs.txt").names
     with tempfile.TemporaryDirectory() as folder:
         models = [tradeoffs.opened(path, Path(folder), 1) for path in [options.model, *options.compare]]
         held_out = bench.crops("held-out", read(options.held_out)).crops if options.held_out else None
-        made = lfw_faces(bench)[0].crops
-        names = [Path(path).stem for path in made.files]
-        crops = {name: middle(made[np.array([i])][0], spec.crop_px) for i, name in enumerate(names) if name in wanted}
+        crops = lfw.prepared(lfw_faces(bench)[0].crops, names, spec)
         return [tradeoffs.row(model, options.lfw, crops, held_out) for model in models if model.expected.spec == spec]
 
 
@@ -233,12 +231,6 @@ def measured(bench: Bench, name: str) -> Section | None:
         unfinished.replace(kept)
     section: Section = json.loads(kept.read_text())
     return section
-
-
-def middle(crop: lfw.Crop, side: int) -> lfw.Crop:
-    """The middle of a crop that was made with some of its surroundings."""
-    margin = (len(crop) - side) // 2
-    return crop[margin : margin + side, margin : margin + side]
 
 
 def _several_each(people: NDArray[np.int64], limit: int) -> NDArray[np.int64]:

@@ -8,7 +8,18 @@ import pytest
 
 from app.faces.crop import CropSpec
 from app.faces.detect import FaceDetector
-from models.lfw import NO_FACE_DISTANCE, WEIGHTS, centre_crops, crop_all, distances, embed_all, read_pairs, report
+from models.data import Crops
+from models.lfw import (
+    NO_FACE_DISTANCE,
+    WEIGHTS,
+    centre_crops,
+    crop_all,
+    distances,
+    embed_all,
+    prepared,
+    read_pairs,
+    report,
+)
 
 LIST = "2\t1\nAnn_Lee\t1\t2\nAnn_Lee\t1\tBob\t3\nBob\t3\t4\nBob\t4\tAnn_Lee\t2\n"
 
@@ -53,6 +64,15 @@ def test_embeddings_keep_their_names_over_several_batches() -> None:
     crops = {f"p{i}": np.full((2, 2, 3), i, np.uint8) for i in range(7)}
     embedded = embed_all(crops, lambda batch: batch[:, 0, 0, :1].astype(np.float32), batch_size=3)
     assert {name: int(value[0]) for name, value in embedded.items()} == {f"p{i}": i for i in range(7)}
+
+
+def test_prepared_crops_are_found_by_name_and_their_margin_is_cut_off(tmp_path: Path) -> None:
+    stored = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
+    np.save(tmp_path / "part-00000.npy", stored)
+    (tmp_path / "part-00000.tsv").write_text("lfw/Ann/Ann_0001.jpg\tAnn\tlfw\nlfw/Bob/Bob_0003.jpg\tBob\tlfw\n")
+    found = prepared(Crops(tmp_path), ["Bob_0003", "Cem_0001"], CropSpec(crop_px=32))
+    assert list(found) == ["Bob_0003"]
+    np.testing.assert_array_equal(found["Bob_0003"], stored[1, 4:36, 4:36])
 
 
 def test_faces_are_found_in_lfw(lfw: Path) -> None:

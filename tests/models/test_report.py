@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,16 +11,9 @@ from app.faces.embed import FaceEmbedder
 from models import manifest, report
 from models.evaluation import image_quality
 from models.evaluation.document import write_report
-from models.report import middle
 from tests.faces.conftest import card, write_embedder
 from tests.models.conftest import MIDDLE, write_crops
 from tests.models.test_photographs import SPEC
-
-
-def test_the_middle_of_a_wider_crop_is_the_crop() -> None:
-    wide = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(6, 6, 3)
-    np.testing.assert_array_equal(middle(wide, 4), wide[1:5, 1:5])
-    np.testing.assert_array_equal(middle(wide, 6), wide)
 
 
 @pytest.fixture
