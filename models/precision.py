@@ -62,7 +62,7 @@ def halve(source: Path, target: Path) -> None:
 
 
 def quantise(source: Path, target: Path, crops: Crops, expected: CardInput, count: int = _CALIBRATION_CROPS) -> None:
-    """Eight-bit convolutions, each channel with its own scale; ranges from `count` crops, evenly spaced.
+    """Eight-bit convolutions, each channel with its own scale; ranges of activations from `count` crops, evenly spaced.
 
     Everything after the last convolution stays in single precision: an embedding is 128 small numbers.
     """
@@ -74,8 +74,11 @@ def quantise(source: Path, target: Path, crops: Crops, expected: CardInput, coun
             str(target),
             _Reader(crops, expected, count, onnx.load(source).graph.input[0].name),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            # Pooling and joining maps between convolutions stay in whole numbers too, or they would be converted twice.
+            op_types_to_quantize=["Conv", "MaxPool", "Concat"],
             per_channel=True,
+            # Seven bits of a weight are used: with eight, sums of products overflow on processors without VNNI.
+            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
