@@ -8,7 +8,7 @@ function takes and gives a batch, and draws from the generator that it is handed
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Augmentation:
     jpeg: float = share(0.1, "share compressed as JPEG at quality 10 to 70")
 
 
+SHARES = tuple(knob.name for knob in fields(Augmentation) if knob.name not in ("shift_px", "rotation_degrees"))
 NONE = Augmentation(shift_px=0, mirror=0, rotation=0, occlusion=0, light=0, blur=0, low_resolution=0, grey=0, jpeg=0)
 
 

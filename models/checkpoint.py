@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.faces.crop import CropSpec
@@ -22,12 +24,14 @@ class Run:
     """What a run carries from step to step. `sums` gathers what the next row of the log averages."""
 
     network: nn.Module
+    loss: nn.Module | None  # on people; None where a teacher alone is imitated
     optimiser: torch.optim.Optimizer
     crop: CropSpec
     step: int = 0
     elapsed_seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
     summed_steps: int = 0
+    mined: NDArray[np.int64] | None = None  # triplets of crops, (t, 3), of the last offline mining
 
 
 def save(options: Options, run: Run) -> None:
@@ -35,6 +39,8 @@ def save(options: Options, run: Run) -> None:
     state = {
         "network": run.network.state_dict(),
         "optimiser": run.optimiser.state_dict(),
+        "loss": run.loss.state_dict() if run.loss else {},
+        "mined": None if run.mined is None else torch.from_numpy(run.mined),
         "step": run.step,
         "elapsed_seconds": run.elapsed_seconds,
         "sums": run.sums,
@@ -53,7 +59,10 @@ def resume(options: Options, run: Run) -> None:
     run.network.load_state_dict(state["network"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.step = state["step"]
-    # Absent in checkpoints of earlier versions.
+    # What follows is absent in checkpoints of earlier versions.
+    if run.loss and state.get("loss"):
+        run.loss.load_state_dict(state["loss"])
+    run.mined = None if state.get("mined") is None else state["mined"].numpy()
     run.elapsed_seconds = state.get("elapsed_seconds", 0.0)
     run.sums, run.summed_steps = state.get("sums", {}), state.get("summed_steps", 0)
     log = options.out / "log.jsonl"

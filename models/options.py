@@ -3,9 +3,11 @@
 import argparse
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from models.augment import Augmentation
+from models.augment import SHARES, Augmentation
+from models.losses import LOSSES, ON_TRIPLETS
+from models.mining import NEGATIVES, POSITIVES
 from models.networks import NETWORKS
 
 OPTIMISERS = ("sgd", "adagrad", "adamw")
@@ -34,7 +36,16 @@ class Options:
     growing: float = knob(0.0, "share of training on smaller pictures")
     growing_scales: tuple[float, ...] = knob((5 / 7, 6 / 7), "their sides, one after another, as shares of the side")
 
-    triplet_weight: float = knob(0.0, "weight of the triplet loss beside distillation")
+    loss: str = knob("triplet", "what is learnt from who is who", tuple(LOSSES))
+    loss_weight: float = knob(0.0, "weight of that loss beside distillation; without a teacher it is 1")
+    margin: float | None = knob(None, "of the loss, in its own measure; otherwise its paper's")
+    scale: float | None = knob(None, "of cosines before a softmax; otherwise 64 for cosface, 16 for contrastive")
+    angle_degrees: float = knob(40.0, "alpha of the angular loss")
+    verification_weight: float = knob(0.05, "weight of verification beside softmax in the contrastive loss")
+    positives: str = knob("all", "of each anchor: every one, or the farthest", POSITIVES)
+    negatives: str = knob("semi-hard", "of each anchor-positive pair", NEGATIVES)
+    mine_steps: int = knob(0, "mine offline every so many steps, from the checkpoint written then; 0 mines each batch")
+    mine_crops: int = knob(2048, "crops that offline mining looks at each time")
 
     passes: float = knob(4.0, "how often every crop is seen: sets the number of steps")
     minutes: float = knob(0.0, "where above 0 the schedule follows the clock and ends then, whatever the passes")
@@ -68,11 +79,16 @@ def parse(description: str, words: list[str] | None = None) -> Options:
         _add(augmentation, knob_)
     chosen = vars(parser.parse_args(words))
     picked = Augmentation(**{knob_.name: chosen.pop(knob_.name) for knob_ in fields(Augmentation)})
+    for name in SHARES:
+        if not 0 <= getattr(picked, name) <= 1:
+            parser.error(f"--{name.replace('_', '-')} {getattr(picked, name)}: a share lies between 0 and 1")
     row = NETWORKS[chosen["network"]]
     if chosen["side"] < row.smallest_px:
         parser.error(f"--side {chosen['side']}: {chosen['network']} needs at least {row.smallest_px}")
     if row.one_size and chosen["growing"]:
         parser.error(f"--growing: {chosen['network']} takes pictures of one size only")
+    if chosen["mine_steps"] and chosen["loss"] not in ON_TRIPLETS:
+        parser.error(f"--mine-steps: {chosen['loss']} takes no triplets; {' and '.join(ON_TRIPLETS)} do")
     return Options(augmentation=picked, **chosen)
 
 
@@ -86,7 +102,7 @@ def _add(parser: "argparse._ActionsContainer", knob_: "Field[Any]") -> None:
         kind = type(default[0])
         parser.add_argument(flag, type=_tuple_of(kind), default=default, metavar="A,B", help=text)
     else:
-        kind = Path if "Path" in str(knob_.type) else cast(type, knob_.type)
+        kind = {"pathlib.Path | None": Path, "float | None": float}.get(str(knob_.type), knob_.type)
         parser.add_argument(flag, type=kind, default=default, choices=knob_.metadata["choices"], help=text)
 
 

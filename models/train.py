@@ -7,18 +7,22 @@ every few minutes; `--resume` goes on from there. OUT/log.jsonl holds one row pe
 """
 
 import time
+from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
 from models.checkpoint import Run, report, resume, save, start_from
 from models.data import UNLABELLED, Batch, Crops, batches, people_by_faces, seed_at, shuffled
-from models.losses import MARGIN, distillation, squared_l2_matrix, triplet
-from models.mining import semi_hard
+from models.losses import LOSSES, Loss, Problem, distillation, squared_l2_matrix
+from models.mining import Mined, active_share, mine
 from models.networks import build
+from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
 from models.schedule import make_optimiser, set_learning_rate, side_at
 
@@ -35,19 +39,20 @@ def main() -> None:
     steps = int(options.passes * len(crops) / options.batch_size)
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
 
-    # network and optimiser
-    network = build(options.network, options.embedding_size, options.side).to(device, memory_format=torch.channels_last)
+    # network, loss and optimiser
+    network = build(options.network, options.embedding_size, options.side)
+    network = network.to(device, memory_format=torch.channels_last)
     if options.start_from:
         fresh = start_from(options.start_from, network)
         print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")
-    run = Run(network, make_optimiser([network], options), crops.spec(options.side))
+    loss = make_loss(options, len(crops.names))
+    learning = [network] if loss is None else [network, loss.to(device)]
+    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.side))
     if options.resume:
         resume(options, run)
 
     # loop
-    feed = batches(
-        crops, indices(crops, options, run.step, steps), options.side, options.seed, run.step, options.augmentation
-    )
+    feed = fed(run, crops, options, steps)
     saved, begun = time.monotonic(), time.monotonic() - run.elapsed_seconds
     bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
     network.train()
@@ -71,13 +76,43 @@ def main() -> None:
     save(options, run)
 
 
-def indices(crops: Crops, options: Options, start: int, stop: int):  # type: ignore[no-untyped-def]
-    """Batches of crops from step `start` to before `stop`: the same rows as an uninterrupted run would see."""
+def make_loss(options: Options, people: int) -> Loss | None:
+    """The loss on people; None where a teacher alone is imitated."""
+    if options.teacher and not options.loss_weight:
+        return None
+    return LOSSES[options.loss](
+        Problem(
+            people,
+            options.embedding_size,
+            options.margin,
+            options.scale,
+            options.angle_degrees,
+            options.verification_weight,
+        )
+    )
+
+
+def fed(run: Run, crops: Crops, options: Options, steps: int) -> Iterator[Batch]:
+    """Batches from the step at which the run stands: the same as an uninterrupted run would see."""
+    while run.step < steps:
+        start, stop = run.step, steps
+        if options.mine_steps:
+            mined_at = start - start % options.mine_steps
+            stop = min(mined_at + options.mine_steps, steps)
+            if start == mined_at:
+                save(options, run)
+                run.mined = mine_offline(run.network, crops, options, start)
+            stream = islice(offline_indices(run.mined, options, mined_at), start - mined_at, stop - mined_at)
+        else:
+            stream = islice(online_indices(crops, options), start, stop)
+        yield from batches(crops, stream, options.side, options.seed, start, options.augmentation)
+
+
+def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]]:
+    """Crops of every batch from step 0 on."""
     if options.faces_per_person:
-        stream = people_by_faces(crops.people, options.batch_size, options.faces_per_person, options.seed)
-    else:
-        stream = shuffled(len(crops), options.batch_size, options.seed)
-    return islice(stream, start, stop)
+        return people_by_faces(crops.people, options.batch_size, options.faces_per_person, options.seed)
+    return shuffled(len(crops), options.batch_size, options.seed)
 
 
 def resized(batch: Batch, side: int) -> Batch:
@@ -88,29 +123,40 @@ def resized(batch: Batch, side: int) -> Batch:
 
 
 def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -> dict[str, float]:
-    """One update; returns the parts of the loss."""
+    """One update; returns the parts of the loss, and the share of active triplets where there are triplets."""
     batch = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bf16):
         embeddings = run.network(batch.images)
-    parts = loss_parts(embeddings, batch, options)
-    run.optimiser.zero_grad(set_to_none=True)
-    torch.stack([weight * value for weight, value in parts.values()]).sum().backward()
-    run.optimiser.step()
-    return {name: value.item() for name, (_, value) in parts.items()}
-
-
-def loss_parts(embeddings: Tensor, batch: Batch, options: Options) -> dict[str, tuple[float, Tensor]]:
-    """Each part of the loss with its weight."""
-    parts = {}
+    total, seen = embeddings.sum() * 0.0, {}
     if batch.teacher.shape[1]:
-        parts["distillation"] = (1.0, distillation(embeddings, batch.teacher))
-    weight = options.triplet_weight if parts else 1.0
-    if weight:
-        labelled = batch.people != UNLABELLED
-        own, people = embeddings[labelled], batch.people[labelled]
-        triplets = semi_hard(squared_l2_matrix(own, own).detach(), people, MARGIN)
-        parts["triplet"] = (weight, triplet(own, triplets))
-    return parts
+        imitation = distillation(embeddings, batch.teacher)
+        total, seen["distillation"] = total + imitation, imitation.item()
+    if run.loss is not None:
+        value, measures = loss_on_people(run.loss, embeddings, batch.people, options)
+        total, seen[options.loss] = total + (options.loss_weight if seen else 1.0) * value, value.item()
+        seen |= measures
+    run.optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    run.optimiser.step()
+    return seen
+
+
+def loss_on_people(loss: Loss, embeddings: Tensor, people: Tensor, options: Options) -> tuple[Tensor, dict[str, float]]:
+    """The loss of the labelled rows, on triplets mined where it takes some, and the share of these that are active."""
+    labelled = people != UNLABELLED
+    own, people = embeddings[labelled], people[labelled]
+    if len(own) < 2:
+        return embeddings.sum() * 0.0, {}
+    if not loss.mining_margin:
+        return loss(own, people, None), {}
+    distances = squared_l2_matrix(own, own).detach()
+    if options.mine_steps:
+        triplets = rows_of_batch(len(own), own.device)
+        mined = Mined(triplets, len(triplets.anchor))
+    else:
+        mined = mine(distances, people, loss.mining_margin, options.positives, options.negatives)
+    active = active_share(mined, distances, loss.mining_margin)
+    return loss(own, people, mined.triplets), {"active_triplets": active}
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class LocalConv(nn.Module):
         self, inputs: int, outputs: int, kernel: int, size: tuple[int, int], stride: int = 1, shared: int = 1
     ) -> None:
         super().__init__()
-        self.kernel, self.stride = kernel, stride
+        self.outputs, self.kernel, self.stride = outputs, kernel, stride
         height, width = self.output_size = tuple((side - kernel) // stride + 1 for side in size)
         rows, columns = torch.arange(height) // shared, torch.arange(width) // shared
         regions_wide = -(-width // shared)
@@ -102,7 +102,7 @@ class LocalConv(nn.Module):
         patches = functional.unfold(x, self.kernel, stride=self.stride).permute(2, 0, 1)
         weight = self.weight if self.shared == 1 else self.weight[self.region]
         places = torch.bmm(patches, weight).permute(1, 2, 0)
-        return places.reshape(len(x), -1, *self.output_size) + self.bias
+        return places.reshape(-1, self.outputs, *self.output_size) + self.bias
 
 
 def halved(size: tuple[int, int], times: int) -> tuple[int, int]:

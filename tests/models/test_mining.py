@@ -1,10 +1,10 @@
-"""Semi-hard mining and the triplet loss against plain loops over explicit triplets."""
+"""Mining and the triplet loss against plain loops over explicit triplets."""
 
 import pytest
 import torch
 
 from models.losses import MARGIN, distillation, squared_l2_matrix, triplet
-from models.mining import Triplets, semi_hard
+from models.mining import NEGATIVES, POSITIVES, Triplets, active_share, mine, semi_hard
 
 
 def unit(count: int, size: int, seed: int) -> torch.Tensor:
@@ -37,6 +37,44 @@ def test_semi_hard_finds_for_every_positive_pair_the_nearest_negative_within_the
     as_set = set(zip(*(part.tolist() for part in found), strict=True))
     assert as_set == triplets_by_loop(distances, people, MARGIN)
     assert len(as_set) == len(found.anchor) > 0
+
+
+def by_loop(distances: torch.Tensor, people: list[int], positives: str, negatives: str) -> set[tuple[int, int, int]]:
+    found, everyone = set(), range(len(people))
+    for a in everyone:
+        own = [(distances[a, p].item(), p) for p in everyone if p != a and people[p] == people[a]]
+        others = [(distances[a, n].item(), n) for n in everyone if people[n] != people[a]]
+        for near, p in own if positives == "all" else [max(own)]:
+            between = [pair for pair in others if near < pair[0] < near + MARGIN]
+            chosen = {"semi-hard": sorted(between)[:1], "hardest": sorted(others)[:1], "all": others}[negatives]
+            found |= {(a, p, n) for _, n in chosen}
+    return found
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+@pytest.mark.parametrize("positives", POSITIVES)
+def test_positives_and_negatives_are_those_asked_for(positives: str, negatives: str) -> None:
+    embeddings, people = unit(20, 4, 7), [i % 5 for i in range(20)]
+    distances = squared_l2_matrix(embeddings, embeddings)
+    mined = mine(distances, torch.tensor(people), MARGIN, positives, negatives)
+    as_set = set(zip(*(part.tolist() for part in mined.triplets), strict=True))
+    assert as_set == by_loop(distances, people, positives, negatives)
+    assert len(as_set) == len(mined.triplets.anchor) > 0
+    pairs = 20 * 3 if positives == "all" else 20
+    assert mined.examined == (pairs * 16 if negatives == "all" else pairs)
+    active = sum(bool(distances[a, p] - distances[a, n] + MARGIN > 0) for a, p, n in as_set)
+    assert active_share(mined, distances, MARGIN) == pytest.approx(active / mined.examined)
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+@pytest.mark.parametrize("positives", POSITIVES)
+@pytest.mark.parametrize("people", [[0, 0, 0], [0, 1, 2], [0]])
+def test_batches_without_a_triplet_give_none(positives: str, negatives: str, people: list[int]) -> None:
+    embeddings = unit(len(people), 4, 7)
+    distances = squared_l2_matrix(embeddings, embeddings)
+    mined = mine(distances, torch.tensor(people), MARGIN, positives, negatives)
+    assert len(mined.triplets.anchor) == 0
+    assert active_share(mined, distances, MARGIN) == 0
 
 
 def test_a_batch_of_one_person_gives_no_triplet_and_a_loss_without_gradient() -> None:

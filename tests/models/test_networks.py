@@ -1,11 +1,13 @@
 """The networks against the figures of the papers, and what every one of them must do."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from models import export
 from models.checkpoint import start_from
 from models.networks import NETWORKS, build
 from models.networks.blocks import LocalConv, Maxout
@@ -121,7 +123,7 @@ def test_maxout_gives_the_larger_of_two_products() -> None:
 
 
 @WITHOUT_PACKAGE
-def test_published_weights_of_inception_resnet_v1_begin_a_network_with_another_head(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_published_weights_of_inception_resnet_v1_begin_a_network_with_another_head(tmp_path: Path) -> None:
     published = package_file().InceptionResnetV1(classify=True, num_classes=20)
     torch.save(published.state_dict(), tmp_path / "published.pt")
     network = build("inception-resnet-v1", 128, 160)
@@ -135,7 +137,19 @@ def test_published_weights_of_inception_resnet_v1_begin_a_network_with_another_h
         torch.testing.assert_close(same.eval()(x), published.eval()(x))
 
 
-def test_weights_of_another_network_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", ["nn4", "nns2", "deepface", "deepid2"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
+@pytest.mark.filterwarnings("ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_onnx_runtime_gives_the_same_embeddings_for_any_number_of_faces(name: str, tmp_path: Path) -> None:
+    side = NETWORKS[name].smallest_px
+    network = build(name, 64, side).eval()
+    export.export_network(network, side, tmp_path / "network.onnx")
+    for count in (1, 5):
+        assert export.parity(network, tmp_path / "network.onnx", side, count) < export.PARITY
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save({"network": build("nns2", 64, 64).state_dict()}, tmp_path / "last.pt")
     with pytest.raises(ValueError, match="at least half are needed"):
         start_from(tmp_path / "last.pt", build("nn2"))

@@ -11,7 +11,9 @@ import torch
 
 from app.faces.embed import FaceEmbedder
 from models import export, train
-from models.data import Crops
+from models.data import UNLABELLED, Crops
+from models.losses import LOSSES, ON_TRIPLETS
+from models.mining import NEGATIVES
 from tests.models.conftest import write_crops
 
 pytestmark = [
@@ -20,6 +22,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
 ]
+
+
+SMALL = ["--network", "deepid2", "--side", "32", "--learning-rate", "0.02"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, crops: Path, out: Path, *arguments: str) -> list[dict[str, float]]:
@@ -95,14 +100,17 @@ def assert_same(found: object, expected: object) -> None:
 
 
 RECIPES = {
-    "triplets by AdaGrad": "--faces-per-person 4 --optimiser adagrad --learning-rate 0.01 --passes 2.4",
-    "no bf16, AdamW, steps": "--no-bf16 --optimiser adamw --learning-rate 1e-3 --schedule step --passes 2.4 "
-    "--faces-per-person 3 --growing 0.5",
+    "triplets by AdaGrad": "--network deepid2 --faces-per-person 4 --optimiser adagrad --learning-rate 0.01 "
+    "--passes 2.4",
+    "no bf16, AdamW, steps, growing": "--no-bf16 --optimiser adamw --learning-rate 1e-3 --schedule step --passes 2.4 "
+    "--faces-per-person 3 --growing 0.5 --network nn4",
+    "a loss with weights of its own": "--network deepid2 --side 64 --loss cosface --passes 2.4",
+    "mined offline, dropout": "--network deepface --side 72 --passes 2.4 --embedding-size 64 "
+    "--mine-steps 3 --mine-crops 24 --faces-per-person 3 --learning-rate 1e-2",
 }
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("after_steps", [2, 5])
+@pytest.mark.parametrize(("recipe", "after_steps"), [*((name, 4) for name in RECIPES), ("mined offline, dropout", 3)])
 def test_an_interrupted_run_resumed_ends_in_the_very_weights_of_an_uninterrupted_one(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, recipe: str, after_steps: int
 ) -> None:
@@ -112,44 +120,92 @@ def test_an_interrupted_run_resumed_ends_in_the_very_weights_of_an_uninterrupted
     log = run(monkeypatch, crops_folder, tmp_path / "broken", *arguments, "--resume")
     whole, resumed = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
     assert whole["step"] == resumed["step"] == 7
-    for part in ("network", "optimiser", "sums"):
+    for part in ("network", "loss", "mined", "optimiser", "sums"):
         assert_same(resumed[part], whole[part])
     assert [row | {"seconds": 0} for row in log] == [row | {"seconds": 0} for row in whole_log]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_falls_on_a_tiny_network(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, loss: str
+) -> None:
+    options = [*SMALL, "--batch-size", "32", "--faces-per-person", "4", "--light", "0", "--scale", "8"]
+    log = run(monkeypatch, crops_folder, tmp_path, *options, "--loss", loss, "--passes", "12", "--negatives", "all")
+    assert log[-1][loss] < 0.9 * log[0][loss]
+    assert ("active_triplets" in log[0]) == (loss in ON_TRIPLETS)
+
+
+@pytest.mark.parametrize("negatives", NEGATIVES)
+def test_every_kind_of_mining_trains_beside_a_teacher(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path, negatives: str
+) -> None:
+    options = [*SMALL, "--faces-per-person", "4", "--teacher", str(teacher), "--loss-weight", "0.5", "--passes", "2"]
+    log = run(monkeypatch, crops_folder, tmp_path, *options, "--positives", "hardest", "--negatives", negatives)
+    assert set(log[0]) == {"step", "seconds", "distillation", "triplet", "active_triplets"}
+
+
+def test_offline_mining_writes_the_checkpoint_that_it_mines_from(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path
+) -> None:
+    seen = []
+    mine_offline = train.mine_offline
+
+    def note(network: torch.nn.Module, *rest: Any) -> Any:
+        seen.append(torch.load(tmp_path / "last.pt", weights_only=True))
+        assert_same(seen[-1]["network"], network.state_dict())
+        return mine_offline(network, *rest)
+
+    monkeypatch.setattr(train, "mine_offline", note)
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--mine-steps", "4", "--mine-crops", "24", "--passes", "3")
+    assert [state["step"] for state in seen] == [0, 4, 8]
+
+
+def test_crops_without_a_name_take_no_part_in_a_loss_on_people(crops_folder: Path, tmp_path: Path) -> None:
+    options = train.Options(crops=crops_folder, out=tmp_path, loss="contrastive")
+    loss = train.make_loss(options, 3)
+    assert loss is not None
+    torch.manual_seed(0)
+    embeddings = torch.nn.functional.normalize(torch.randn(5, 128), dim=1)
+    people = torch.tensor([UNLABELLED, 0, 1, UNLABELLED, 0])
+    found, _ = train.loss_on_people(loss, embeddings, people, options)
+    assert torch.equal(found, loss(embeddings[[1, 2, 4]], people[[1, 2, 4]], None))
+    nobody, _ = train.loss_on_people(loss, embeddings, torch.full((5,), UNLABELLED), options)
+    assert nobody.item() == 0
 
 
 def test_a_longer_schedule_goes_on_from_a_finished_run(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
-    log = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "1")
+    log = run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "2", "--resume")
     assert [row["step"] for row in log] == [3, 6]
 
 
 def test_rows_of_the_log_after_the_checkpoint_are_cut(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "1")
     with (tmp_path / "log.jsonl").open("a") as log:
         log.write('{"step": 4, "seconds": 9.0, "distillation": 9.0}\n')
-    rows = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    rows = run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "2", "--resume")
     assert [row["step"] for row in rows] == [3, 6]
 
 
 def test_a_checkpoint_of_an_earlier_version_is_resumed(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "1")
     state = torch.load(tmp_path / "last.pt", weights_only=True)
     earlier = {name: state[name] for name in ("network", "optimiser", "step", "options")}
     torch.save(earlier | {"random": torch.get_rng_state()}, tmp_path / "last.pt")
-    log = run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "2", "--resume")
+    log = run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--passes", "2", "--resume")
     assert [row["step"] for row in log] == [3, 6]
 
 
 def test_a_schedule_by_the_clock_ends_with_it(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    options = ["--teacher", str(teacher), "--passes", "1000", "--minutes", "0.01", "--report-steps", "1"]
+    options = [*SMALL, "--teacher", str(teacher), "--passes", "1000", "--minutes", "0.01", "--report-steps", "1"]
     log = run(monkeypatch, crops_folder, tmp_path, *options)
     assert 1 <= log[-1]["step"] < 3000
     assert log[-1]["seconds"] >= 0.6
