@@ -138,9 +138,6 @@ def test_published_weights_of_inception_resnet_v1_begin_a_network_with_another_h
 
 
 @pytest.mark.parametrize("name", ["nn4", "nns2", "deepface", "deepid2"])
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
-@pytest.mark.filterwarnings("ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_onnx_runtime_gives_the_same_embeddings_for_any_number_of_faces(name: str, tmp_path: Path) -> None:
     side = NETWORKS[name].smallest_px
     network = build(name, 64, side).eval()
