@@ -215,7 +215,7 @@ def test_a_trained_network_becomes_a_file_that_the_service_loads(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
-    held_out = write_crops(tmp_path / "held-out", seed=7)
+    held_out = write_crops(tmp_path / "held-out", seed=7, people=30)
     (tmp_path / "provenance.json").write_text('{"data": "made-up people"}')
     out = tmp_path / "tiny.onnx"
     arguments = ["export", str(tmp_path / "last.pt"), "--id", "tiny", "--out", str(out), "--default-far", "0.1"]
@@ -229,7 +229,7 @@ def test_a_trained_network_becomes_a_file_that_the_service_loads(
     assert (card.id, card.embedding_size, card.input.crop_px) == ("tiny", 128, 64)
     assert card.input.spec == Crops(held_out).spec(64)
     assert card.provenance["data"] == "made-up people"
-    assert card.calibration.impostor_pairs == 48 * 47 // 2 - 8 * 15
+    assert card.calibration.impostor_pairs == 180 * 179 // 2 - 30 * 15
     crops = Crops(held_out)[np.arange(4)][:, 4:68, 4:68]
     network, _ = export.load_network(tmp_path / "last.pt")
     with torch.inference_mode():
