@@ -17,7 +17,7 @@ const MEASURES = {
   eye_distance_px: ["Between the eyes", pixels],
   yaw_degrees: ["Turned", turned("left", "right")],
   pitch_degrees: ["Raised", turned("down", "up")],
-  roll_degrees: ["Tilted", turned("anticlockwise", "clockwise")],
+  roll_degrees: ["Tilted", turned("left", "right")],
   sharpness: ["Sharpness", three],
   brightness: ["Brightness", percent],
   contrast: ["Contrast", percent],
@@ -84,7 +84,7 @@ function measureCell(name, measured, required) {
   const bound = short
     ? h("span", {
         class: "small",
-        text: `${Math.abs(measured[name]) < required[name] ? "at least" : "at most"} ${written(name, required[name]).replace(/ (right|up|clockwise)$/, "")}`,
+        text: `${Math.abs(measured[name]) < required[name] ? "at least" : "at most"} ${written(name, required[name]).replace(/ (right|up)$/, "")}`,
       })
     : null;
   return h(

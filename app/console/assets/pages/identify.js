@@ -191,7 +191,7 @@ function candidateRow(candidate, gallery) {
       "span",
       { class: "who" },
       h("a", { href: link, text: nameOf(candidate) }),
-      candidate.name ? h("span", { class: "muted small", text: ` ${candidate.subject_id}` }) : null,
+      candidate.name ? h("span", { class: "muted small id", text: candidate.subject_id }) : null,
     ),
     h("span", { class: "number small", title: "squared L2 distance", text: distance(candidate.distance) }),
   );

@@ -132,20 +132,25 @@ function resultView(answer, card, waitedMs) {
     h(
       "div",
       { class: "columns" },
-      h("div", { class: "card" }, h("h2", { text: "In numbers" }), numbers(answer, card.calibration.curve)),
       h(
         "div",
-        { class: "card stack" },
-        h("h2", { text: "Quality" }),
-        verdict(answer.face1, "First picture"),
-        verdict(answer.face2, "Second picture"),
-        qualityTable([
-          ["First", answer.face1],
-          ["Second", answer.face2],
-        ]),
+        { class: "results" },
+        h("div", { class: "card" }, h("h2", { text: "In numbers" }), numbers(answer, card.calibration.curve)),
+        h("div", { class: "card" }, h("h2", { text: "Time by stage" }), tookView(answer.took_ms, waitedMs)),
       ),
+      h("div", { class: "card stack" }, h("h2", { text: "Quality" }), qualityOf(answer)),
     ),
-    h("div", { class: "card" }, h("h2", { text: "Time by stage" }), tookView(answer.took_ms, waitedMs)),
+  ];
+}
+
+function qualityOf({ face1, face2 }) {
+  return [
+    verdict(face1, "First picture"),
+    verdict(face2, "Second picture"),
+    qualityTable([
+      ["First", face1],
+      ["Second", face2],
+    ]),
   ];
 }
 
