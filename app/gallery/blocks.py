@@ -39,7 +39,7 @@ class FaceBlock:
     def from_changes(cls, changes: Sequence[FaceChange]) -> "FaceBlock":
         """One row for each change; none of them may be a tombstone, and their vectors are of one length."""
         count = len(changes)
-        ids, _, _, keys, subject_ids, names, face_ids, vectors = zip(*changes, strict=True)
+        ids, _, _, keys, subject_ids, names, face_ids, vectors, _ = zip(*changes, strict=True)
         return cls(
             count,
             np.array(ids, np.int64),

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app.gallery.sealing import SealBroken, TemplateKey, TemplateKeys
+from app.gallery.engine import read_tuples
+from app.gallery.sealing import SealBroken, TemplateKeys
 from app.gallery.tables import faces, galleries, gallery_state, subjects
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class FaceChange(NamedTuple):
     name: str | None
     face_id: str
     vector: bytes | None  # little-endian float32
+    key_id: str | None = None  # of the key that `vector` is still encrypted with; None once it is read
 
 
 class GalleryChange(NamedTuple):
@@ -42,6 +44,11 @@ class Changes:
     newest_revision: int
     galleries: Sequence[GalleryChange] = field(default=())
     faces: Sequence[FaceChange] = field(default=())
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether nothing was committed beyond these when they were read."""
+        return self.revision == self.newest_revision
 
 
 _FACES = sa.select(
@@ -91,17 +98,18 @@ def _read_faces(
     limit: int | None = None,
 ) -> list[FaceChange]:
     query = _FACES.where(faces.c.model_id == model_id, condition).order_by(faces.c.revision, faces.c.id).limit(limit)
-    return [
-        FaceChange._make(row[:-1]) if row[-1] is None else _opened(row, keys.key(row[-1]), model_id)
-        for row in connection.execute(query).all()
-    ]
+    changes = list(map(FaceChange._make, read_tuples(connection, query)))
+    if any(change.key_id for change in changes):
+        return [_opened(change, keys, model_id) for change in changes]
+    return changes
 
 
-def _opened(row: sa.Row[Any], key: TemplateKey, model_id: str) -> FaceChange:
-    change = FaceChange._make(row[:-1])
+def _opened(change: FaceChange, keys: TemplateKeys, model_id: str) -> FaceChange:
+    if change.key_id is None or change.vector is None:
+        return change
+    vector = None
     try:
-        vector = key.open_vector(row.vector, change.face_id, model_id)
+        vector = keys.key(change.key_id).open_vector(change.vector, change.face_id, model_id)
     except SealBroken as error:  # one damaged row must not keep all others from being followed
         logger.error("%s; it is left out", error)
-        vector = None
-    return FaceChange._make((*row[:-2], vector))
+    return FaceChange(*change[:7], vector)

@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
@@ -26,6 +27,7 @@ _POSTGRESQL = {
 # reader never fails when it turns into a writer. PostgreSQL ignores the option.
 WRITING = {"sqlite_begin": "IMMEDIATE"}
 NO_TRANSACTION = {"sqlite_begin": None}
+_BINARY = {"binary_rows": True}
 
 
 _LOCK_TIMEOUT_SECONDS = 5.0
@@ -63,6 +65,20 @@ def database_errors() -> Iterator[None]:
         raise NotReady("the database cannot answer now") from error
     except exc.TimeoutError as error:
         raise NotReady("all connections to the database are busy") from error
+
+
+def read_tuples(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[tuple[Any, ...]]:
+    """All rows of a query as the driver makes them, for those who read millions.
+
+    No type of SQLAlchemy sees them: a UUID must be cast to text, and a time is what the driver takes it for. Measured
+    over a million faces, that and the binary form of PostgreSQL halve the time.
+    """
+    result = connection.execute(query, execution_options=_BINARY)
+    try:
+        rows: Sequence[tuple[Any, ...]] = result.cursor.fetchall()
+        return rows
+    finally:
+        result.close()
 
 
 class WriteTurn:
@@ -133,5 +149,10 @@ def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
         # A writer that vanished in mid-transaction must not hold the revision for ever.
         connection.execute("SET idle_in_transaction_session_timeout = 30000")
         connection.commit()
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def choose_form(_connection: Any, cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
+        if context is not None and context.execution_options.get("binary_rows"):
+            cursor.format = psycopg.pq.Format.BINARY  # a vector as text is twice as long
 
     return engine

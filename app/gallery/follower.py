@@ -1,11 +1,16 @@
 """The thread that keeps an index in step with the database."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from app.gallery.changes import Changes
 from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 
@@ -99,20 +104,32 @@ class GalleryFollower:
             self._woken.wait(self._interval_seconds)
 
     def _catch_up(self) -> None:
-        caught_up = False
-        while not caught_up and not self._stopping:
-            applied = self._index.revision
-            changes = self._store.changes(applied)
-            if changes.revision < applied:
-                logger.warning(
-                    "the database went back from revision %d to %d; reading it anew", applied, changes.revision
-                )
-                changes = self._store.changes(0)
-                self._index.apply(changes, anew=True)
-            else:
-                self._index.apply(changes)
-            caught_up = changes.revision == changes.newest_revision
-            self._progressed(changes.newest_revision, caught_up)
+        applied = self._index.revision
+        changes = self._store.changes(applied)
+        anew = changes.revision < applied
+        if anew:
+            logger.warning("the database went back from revision %d to %d; reading it anew", applied, changes.revision)
+            changes = self._store.changes(0)
+        if changes.is_newest:
+            self._apply(changes, anew=anew)
+        else:
+            with _without_collector():
+                self._catch_up_far(changes, anew=anew)
+
+    def _catch_up_far(self, changes: Changes, *, anew: bool) -> None:
+        """Take in many changes; the next ones are read meanwhile, where the database lets others work beside that."""
+        with ThreadPoolExecutor(1, thread_name_prefix="gallery-reader") as reader:
+            while not self._stopping:
+                beside = self._store.reads_beside_work and not changes.is_newest
+                ahead = reader.submit(self._store.changes, changes.revision) if beside else None
+                self._apply(changes, anew=anew)
+                if changes.is_newest:
+                    return
+                changes, anew = ahead.result() if ahead else self._store.changes(changes.revision), False
+
+    def _apply(self, changes: Changes, *, anew: bool) -> None:
+        self._index.apply(changes, anew=anew)
+        self._progressed(changes.newest_revision, changes.is_newest)
 
     def _progressed(self, database_revision: int, caught_up: bool) -> None:
         if self._last_error is not None:
@@ -133,3 +150,15 @@ class GalleryFollower:
                 exc_info=error,
             )
         self._last_error = message
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Rows come and go by the million and hold no cycles; looking for some takes as long as reading them."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

@@ -115,16 +115,17 @@ class GalleryIndex:
     def _new_faces(self, changes: Changes, after_revision: int) -> Mapping[int, Sequence[FaceChange]]:
         latest = {change.id: change for change in changes.faces if change.revision > after_revision}
         by_gallery: dict[int, list[FaceChange]] = defaultdict(list)
+        vector_bytes = 4 * self.embedding_size
         for change in latest.values():
-            by_gallery[change.gallery_id].append(self._sound(change))
+            sound = change.vector is None or len(change.vector) == vector_bytes
+            by_gallery[change.gallery_id].append(change if sound else _left_out(change))
         return by_gallery
 
-    def _sound(self, change: FaceChange) -> FaceChange:
-        if change.vector is None or len(change.vector) == 4 * self.embedding_size:
-            return change
-        # One damaged row must not keep all others from being followed.
-        logger.error("face %s has a vector of %d bytes and is left out", change.face_id, len(change.vector))
-        return change._replace(vector=None)
+
+def _left_out(change: FaceChange) -> FaceChange:
+    # One damaged row must not keep all others from being followed.
+    logger.error("face %s has a vector of %d bytes and is left out", change.face_id, len(change.vector or b""))
+    return change._replace(vector=None)
 
 
 def _gallery(state: _State, name: str) -> IndexedGallery:

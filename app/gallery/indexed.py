@@ -54,7 +54,8 @@ class IndexedGallery:
 
         Rows that changed are removed and then added again, each in one go.
         """
-        kept, removed_keys = self._without(_sorted_unique(change.id for change in changes))
+        ids = _sorted_unique(change.id for change in changes)
+        kept, removed_keys = self._without(ids)
         live = [change for change in changes if change.vector is not None]
         live_keys = _sorted_unique(change.subject_key or 0 for change in live)
         # Of the subjects at hand, those that other faces keep in the gallery.
@@ -64,7 +65,7 @@ class IndexedGallery:
             kept.appended(FaceBlock.from_changes(live)) if live else kept,
             faces=sum(block.count for block in kept.blocks) + len(live),
             subjects=self.subjects + len(np.union1d(others, live_keys)) - len(np.union1d(others, removed_keys)),
-            newest_id=max([self.newest_id, *(change.id for change in live)]),
+            newest_id=max(self.newest_id, *ids[-1:].tolist(), 0),
             newest_key=max(self.newest_key, *live_keys[-1:].tolist(), 0),
         )
 

@@ -94,6 +94,11 @@ class GalleryReader:
         with self._transactions.read() as connection:
             return read_changes(connection, self._model_id, after_revision, limit, self._keys)
 
+    @property
+    def reads_beside_work(self) -> bool:
+        """Whether another thread can work while changes are read; SQLite would wait for the interpreter at each row."""
+        return self._transactions.dialect != "sqlite"
+
     def check_keys(self) -> None:
         """Raises ConfigurationError where a key is missing that templates are encrypted with."""
         with self._transactions.read() as connection:

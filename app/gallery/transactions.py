@@ -42,6 +42,11 @@ class Transactions:
         self._turn = WriteTurn(engine)
         self._unpurged = False
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
     @contextmanager
     def write(self) -> Iterator[Write]:
         """A change of the gallery."""

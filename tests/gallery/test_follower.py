@@ -1,6 +1,7 @@
 """The follower: prompt, patient with a database that is away, and never dead."""
 
 import asyncio
+import gc
 import sqlite3
 import threading
 import time
@@ -63,6 +64,8 @@ def copy_database(source: Path, target: Path) -> None:
 class BrokenStore:
     """A store whose reads fail while `error` is set."""
 
+    reads_beside_work = False
+
     def __init__(self, store: GalleryStore) -> None:
         self.store = store
         self.error: Exception | None = None
@@ -117,10 +120,13 @@ def test_writes_of_others_are_noticed_without_being_told(
     assert until(lambda: index.revision == revision)
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["read beside", "read in turn"])
 def test_a_long_history_is_read_page_by_page(
-    sqlite_store: GalleryStore, index: GalleryIndex, follow: Callable[..., GalleryFollower]
+    sqlite_store: GalleryStore, index: GalleryIndex, follow: Callable[..., GalleryFollower], beside: bool
 ) -> None:
     class ShortPages(BrokenStore):
+        reads_beside_work = beside
+
         def changes(self, after_revision: int) -> Changes:
             return self.store.changes(after_revision, limit=3)
 
@@ -128,6 +134,7 @@ def test_a_long_history_is_read_page_by_page(
         sqlite_store.add("default", f"s{subject}", [new_face(2 * subject), new_face(2 * subject + 1)])
     assert follow(ShortPages(sqlite_store)).wait_for(11, 20)
     assert (index.state("default").subjects, index.state("default").faces) == (10, 20)
+    assert until(gc.isenabled)
 
 
 def test_waiting_ends_when_the_time_is_up(sqlite_store: GalleryStore, follow: Callable[..., GalleryFollower]) -> None:
