@@ -97,7 +97,9 @@ class BulkEnrolment:
     ) -> list[Outcome]:
         """Where several photographs were refused together, each is given a chance of its own."""
         if len(photographs) == 1:
-            return [_rejection(person.subject_id, photographs[0], (error.code,), error.message, error.facts)]
+            reasons = tuple(error.facts.get("reasons", (error.code,)))
+            measured = error.facts.get("measured", error.facts)
+            return [_rejection(person.subject_id, photographs[0], reasons, error.message, measured)]
         outcomes = []
         for photograph in photographs:
             outcomes += await self._sent(person, [photograph])
