@@ -1,4 +1,4 @@
-"""What the README lists is what there is."""
+"""What the README and the page of the API list is what there is."""
 
 import re
 import tomllib
@@ -10,6 +10,7 @@ from app.api.problems import STATUS
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
+API = (REPOSITORY / "docs" / "api.md").read_text()
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
@@ -28,7 +29,7 @@ def test_every_dependency_has_a_reason(package: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(set(STATUS) - {"configuration"}))
 def test_every_error_code_is_listed_under_its_status(code: str) -> None:
-    rows = [row for row in README.splitlines() if row.startswith(f"| {STATUS[code]} |")]
+    rows = [row for row in API.splitlines() if row.startswith(f"| {STATUS[code]} |")]
     assert any(f"`{code}`" in row for row in rows)
 
 
