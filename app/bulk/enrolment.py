@@ -97,8 +97,9 @@ class BulkEnrolment:
     ) -> list[Outcome]:
         """Where several photographs were refused together, each is given a chance of its own."""
         if len(photographs) == 1:
-            reasons = tuple(error.facts.get("reasons", (error.code,)))
-            measured = error.facts.get("measured", error.facts)
+            facts: dict[str, Any] = error.facts
+            reasons = tuple(facts.get("reasons", (error.code,)))  # of a quality that is too low
+            measured = facts.get("measured", facts)
             return [_rejection(person.subject_id, photographs[0], reasons, error.message, measured)]
         outcomes = []
         for photograph in photographs:
