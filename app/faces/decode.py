@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from app.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
-from app.faces.jpeg import check_outline
+from app.faces import bmp, jpeg, png
 
 Pixels = NDArray[np.uint8]
 
@@ -69,7 +69,8 @@ def decode(data: bytes, limits: ImageLimits, *, draft_px: int | None = None) -> 
 
 
 def _open(data: bytes) -> Image.Image:
-    check_outline(data)
+    for outline in (bmp, jpeg, png):
+        outline.check_outline(data)
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:

@@ -1,13 +1,14 @@
 """A JPEG's outline: ordinary files pass whatever they carry, bombs are refused before a pixel is decoded."""
 
 import random
+import time
 
 import pytest
 from PIL import Image
 
 from app.errors import UnreadableImage
 from app.faces.decode import ImageLimits, decode
-from app.faces.jpeg import MAX_SCANS, MAX_SEGMENTS, check_outline
+from app.faces.jpeg import MAX_SCANS, MAX_SEGMENTS, MAX_STRAY_BYTES, check_outline
 from tests.conftest import encoded
 
 SCAN = b"\xff\xda"
@@ -46,6 +47,31 @@ def test_a_photograph_of_too_many_segments_is_refused(portrait: bytes) -> None:
     exif = segment(0xE1, b"Exif\0\0x")
     with pytest.raises(UnreadableImage, match="segments"):
         decode(portrait[:2] + exif * MAX_SEGMENTS + portrait[2:], ImageLimits())
+
+
+@pytest.mark.parametrize("stray", [b"\xff", b"\0", b"\xff\0", b"ab"], ids=["fill", "zeros", "stuffed", "text"])
+@pytest.mark.parametrize("times", [MAX_STRAY_BYTES + 1, 4_000_000])
+def test_what_is_strewn_between_segments_is_bounded(portrait: bytes, stray: bytes, times: int) -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        check_outline(portrait[:2] + b"\xff\xfe\0\2" + stray * times + portrait[2:])
+    assert caught.value.facts["max_stray_bytes"] == MAX_STRAY_BYTES
+
+
+def test_a_little_between_segments_is_no_fault(portrait: bytes) -> None:
+    padded = portrait[:2] + b"\xff" * 1000 + portrait[2:]
+    assert decode(padded, ImageLimits()).pixels.shape == (512, 512, 3)
+
+
+def test_segments_that_end_in_a_fill_byte_hide_no_marker(portrait: bytes) -> None:
+    comment = segment(0xFE, b"\xff")
+    with pytest.raises(UnreadableImage, match="segments"):
+        check_outline(portrait[:2] + comment * MAX_SEGMENTS + portrait[2:])
+
+
+def test_a_scan_of_fill_bytes_is_walked_over_once(portrait: bytes) -> None:
+    started = time.perf_counter()
+    check_outline(portrait[:-2] + b"\xff" * 9_000_000)
+    assert time.perf_counter() - started < 5  # looked at from every byte, it takes hours
 
 
 def test_scans_inside_a_segment_or_behind_the_end_do_not_count(portrait: bytes) -> None:
