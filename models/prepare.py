@@ -99,7 +99,9 @@ def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int, part_size: 
 def _keep_geometry(recipe: Recipe) -> None:
     """Write crop.json; raises ValueError where the folder's crops are of another size or template."""
     path, text = recipe.out / "crop.json", json.dumps(asdict(recipe.spec))
-    if path.exists() and path.read_text() != text:
+    made = sorted(recipe.out.glob("part-?????.npy"))
+    stored_px = np.load(made[0], mmap_mode="r").shape[1] if made else recipe.spec.crop_px
+    if (path.exists() and path.read_text() != text) or stored_px != recipe.spec.crop_px:
         raise ValueError(f"{recipe.out} holds crops of another geometry than {text}; choose another folder")
     path.write_text(text)
 

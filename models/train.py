@@ -36,6 +36,10 @@ def main() -> None:
 
     # data
     crops = Crops(options.crops, options.teacher)
+    if crops.teacher.shape[1] not in (0, options.embedding_size):
+        raise SystemExit(
+            f"{options.teacher} is {crops.teacher.shape[1]}-D; --embedding-size is {options.embedding_size}"
+        )
     steps = int(options.passes * len(crops) / options.batch_size)
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
 

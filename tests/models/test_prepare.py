@@ -73,6 +73,9 @@ def test_crops_of_another_geometry_do_not_join_a_folder(photos: list[Photo], tmp
     assert Crops(tmp_path / "out").spec(112) == CropSpec()
     with pytest.raises(ValueError, match="holds crops of another geometry"):
         prepare.prepare(photos, prepare.Recipe(tmp_path / "out", SPEC.scaled(160)), processes=1)
+    (tmp_path / "out" / "crop.json").unlink()  # as folders were before it was recorded
+    with pytest.raises(ValueError, match="holds crops of another geometry"):
+        prepare.prepare(photos, prepare.Recipe(tmp_path / "out", SPEC.scaled(160)), processes=1)
 
 
 def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:

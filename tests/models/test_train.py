@@ -60,6 +60,13 @@ def test_triplets_alone_train_without_a_teacher(
     assert (tmp_path / "last.pt").exists()
 
 
+def test_a_teacher_of_another_embedding_size_is_refused(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="is 128-D; --embedding-size is 64"):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--embedding-size", "64")
+
+
 class Interrupted(Exception):
     """Stands for a killed process."""
 
