@@ -10,7 +10,6 @@ embeddings. Embeddings of different forms are not to be mixed in one gallery, so
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,6 +184,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--calibration-crops", type=Path, required=True, help="of people held out of training")
     parser.add_argument("--out-folder", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="what was measured of all forms, as JSON")
     parser.add_argument("--lfw", type=Path, help="measure the accuracy lost on View 2")
     parser.add_argument("--lfw-crops", type=Path, help="crops of LFW by models.prepare, if there are any")
     options = parser.parse_args()
@@ -192,9 +192,13 @@ def main() -> None:
     crops = Crops(options.calibration_crops)
     spec = FaceEmbedder(options.model).card.input.spec
     lfw = Lfw.of(options.lfw, spec, options.lfw_crops) if options.lfw else None
+    rows = []
     for precision in options.precision:
         target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
-        print(f"{target}{os.linesep}{json.dumps(make(options.model, precision, target, crops, lfw), indent=2)}")
+        rows.append(make(options.model, precision, target, crops, lfw))
+        print(target, json.dumps(rows[-1], indent=2), sep="\n")
+    if options.out:
+        options.out.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
