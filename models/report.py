@@ -6,7 +6,8 @@
 
 `--held-out` is a manifest of people whom the network never saw (see `models.manifest`). What is not given is left
 out. Crops do not depend on the network: they are kept in `--work` and serve the next model file too, as long as it
-wants the same crop. Each section is kept there as well, by the file's sha-256, so a stopped run goes on where it was.
+wants the same crop. Each section is kept there as well, for the network and its thresholds, so a stopped run goes on
+where it was.
 """
 
 import argparse
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from app.domain import FaceChoice
+from app.faces.card import ModelCard
 from app.faces.embed import FaceEmbedder
 from models import lfw, openset
 from models.data import UNLABELLED, Crops
@@ -31,8 +34,8 @@ from models.manifest import Photo, folder_per_person, read, write
 from models.photographs import Acquired, acquire, embed_crops, recipe
 
 # More training crops than this teach joint Bayesian nothing new.
-_JOINT_BAYESIAN_CROPS = 15_000
-_COHORT_CROPS = 8_000
+_JOINT_BAYESIAN_CROPS = 8_000
+_COHORT_CROPS = 5_000
 _COHORT_FARS = [1e-2, 1e-3]
 
 Section = dict[str, Any] | list[dict[str, Any]]
@@ -47,8 +50,8 @@ class Bench:
 
     @property
     def own(self) -> Path:
-        """What depends on the model file."""
-        return Path(self.options.work) / self.embedder.card.sha256[:12]
+        """What depends on the network and its thresholds, whatever else its card says."""
+        return Path(self.options.work) / network_sha256(Path(self.options.model), self.embedder.card)[:12]
 
     @property
     def shared(self) -> Path:
@@ -76,6 +79,13 @@ class Bench:
             np.save(kept, embed_crops(crops, self.embedder.embed, self.embedder.card.input.spec, chosen))
         found: NDArray[np.float32] = np.load(kept)
         return found
+
+
+def network_sha256(path: Path, card: ModelCard) -> str:
+    """Of the graph with its weights, the input and the calibration: a card with more results in it is the same."""
+    digest = hashlib.sha256(onnx.load(path).graph.SerializeToString(deterministic=True))
+    digest.update(card.model_dump_json(include={"input", "calibration"}).encode())
+    return digest.hexdigest()
 
 
 def lfw_faces(bench: Bench) -> tuple[Acquired, NDArray[np.float32]]:

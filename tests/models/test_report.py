@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from app.faces.card import CardCalibration, CardInput
-from app.faces.embed import FaceEmbedder
 from models import manifest, report
 from models.evaluation import image_quality
 from models.evaluation.document import write_report
+from models.report import network_sha256
 from tests.faces.conftest import card, write_embedder
 from tests.models.conftest import MIDDLE, write_crops
 from tests.models.test_photographs import SPEC
@@ -115,4 +115,11 @@ def test_damaged_photographs_are_cropped_once_and_measured(
     original, damaged, _ = json.loads((tmp_path / "out" / "report.json").read_text())["image_quality"]
     assert (original["photographs"], original["genuine_pairs"], original["impostor_pairs"]) == (4, 2, 4)
     assert damaged["failures_to_acquire"] == 0
-    assert FaceEmbedder(tmp_path / "tiny.onnx").card.sha256[:12] in {p.name for p in (tmp_path / "work").iterdir()}
+
+
+def test_a_card_with_another_result_is_of_the_same_network_and_one_with_other_thresholds_is_not(tmp_path: Path) -> None:
+    first, second, third = (
+        (write_embedder(tmp_path / f"{number}.onnx", written), written)
+        for number, written in enumerate((card(), card(results={"lfw": 1}), card(input=MIDDLE)))
+    )
+    assert network_sha256(*first) == network_sha256(*second) != network_sha256(*third)
