@@ -1,6 +1,8 @@
 """The command as an operator runs it: starting, stopping, crashing, and being told what is wrong."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -86,6 +88,13 @@ def test_migrate_makes_the_database_and_may_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         assert run("migrate", env=environment(database)).returncode == 0
     assert database.stat().st_size > 0
+
+
+def test_the_command_begins_without_what_is_slow_to_import() -> None:
+    slow = ("pydantic", "httpx", "numpy", "sqlalchemy", "fastapi", "onnxruntime", "PIL")
+    script = f"import sys, app.cli; print(*(name for name in {slow} if name in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""
 
 
 def test_the_settings_are_printed_as_a_table(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """`sameface audit`: the audit log of the database that SAMEFACE_DATABASE_URL names."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from app.commands.connection import AsJson
 from app.commands.database import snapshot
 
 audit = typer.Typer(help="The audit log: verify its chain, export its entries.", no_args_is_help=True)
@@ -17,14 +19,18 @@ def verify_audit(
     known_hash: Annotated[
         str | None, typer.Option(help="The last hash that an earlier verification printed and you kept elsewhere.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Walk the chain of the audit log and name the first entry that does not fit; exit status 1 if there is one."""
     from app.gallery.audit import verify
 
     with snapshot() as connection:
         found = verify(connection, known_hash)
-    typer.echo(f"{found.entries} entries fit, positions {found.first_position} to {found.last_position}")
-    typer.echo(f"last hash {found.last_hash}")
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        typer.echo(f"{found.entries} entries fit, positions {found.first_position} to {found.last_position}")
+        typer.echo(f"last hash {found.last_hash}")
     if found.fault is not None:
         where = "" if found.broken_position is None else f" at position {found.broken_position}"
         typer.echo(f"the audit log is broken{where}: {found.fault}", err=True)

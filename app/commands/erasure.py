@@ -1,10 +1,13 @@
 """`sameface verify-erasure`: proof that what was erased is gone."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.errors import ConfigurationError
 
@@ -22,6 +25,7 @@ def verify_erasure(
         list[Path] | None,
         typer.Option(help="A file whose bytes must not be in the files, such as a vector in float32; may be repeated."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prove that erasing leaves nothing: erase a subject of random numbers, look for its bytes, exit 1 if any is left.
 
@@ -29,11 +33,13 @@ def verify_erasure(
     """
     from app.gallery.erasure import verify_erasure as verify
 
-    with opened_database() as (_, engine):
+    with opened_database(as_json=as_json) as (_, engine):
         wanted = [*(given.encode() for given in text or []), *(_content(path) for path in file or [])]
         findings = verify(engine, wanted=wanted, receipt_revision=revision)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
     words = {True: "ok", False: "FAILED", None: "not provable from here"}
-    for finding in findings:
+    for finding in [] if as_json else findings:
         typer.echo(f"{finding.check}: {words[finding.ok]}; {finding.detail}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(_NOT_PROVEN)

@@ -1,14 +1,16 @@
 """`sameface rotate-key`: another key for the templates at rest."""
 
+import json
 import sys
 
 import typer
 
+from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.errors import ConfigurationError
 
 
-def rotate_key() -> None:
+def rotate_key(as_json: AsJson = False) -> None:
     """Encrypt every template and crop with the first template key, while the service runs; may be begun again."""
     from rich.console import Console
     from rich.progress import Progress
@@ -19,7 +21,7 @@ def rotate_key() -> None:
     from app.gallery.store import GalleryStore
     from app.settings import variable
 
-    with opened_database() as (settings, engine):
+    with opened_database(as_json=as_json) as (settings, engine):
         keys = read_keys(settings.template_keys, settings.template_keys_file)
         if keys.primary is None:
             raise ConfigurationError(
@@ -34,6 +36,6 @@ def rotate_key() -> None:
         store.record([entry("rotate_key", template_key_id=keys.primary_id)])
         store.purge()
         left = count_to_rotate(engine, keys)
-    typer.echo(
-        f"all templates and crops are encrypted with key {keys.primary_id}" if not left else f"{left} are still to do"
-    )
+    done_all = f"all templates and crops are encrypted with key {keys.primary_id}"
+    facts = json.dumps({"key_id": keys.primary_id, "left": left})
+    typer.echo(facts if as_json else f"{left} are still to do" if left else done_all)

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Self
 
 from app.errors import BadRequest
-from app.settings import check_rate
 
 # `sameface_<key id>_<secret>`: the prefix lets scanners of leaked secrets recognise one, the id is for look-up.
 _TOKEN = re.compile(r"sameface_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -125,6 +124,8 @@ def _check(
 
 
 def _check_rate(rate_limit: str | None) -> None:
+    from app.settings import check_rate  # slow to import, and the command line begins with this module
+
     if rate_limit is None or rate_limit == UNLIMITED:
         return
     try:

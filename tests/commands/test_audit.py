@@ -13,6 +13,8 @@ def test_the_audit_log_is_verified_and_exported_and_tampering_is_told(database: 
     told = run("audit", "verify", env=env)
     assert told.returncode == 0, told.stderr
     assert "3 entries fit" in told.stdout
+    facts = json.loads(run("audit", "verify", "--json", env=env).stdout)
+    assert (facts["entries"], facts["fault"]) == (3, None)
     exported = [json.loads(line) for line in run("audit", "export", env=env).stdout.splitlines()]
     assert [entry["action"] for entry in exported] == ["enroll", "enroll", "erase"]
     assert exported[-1]["hash"] in told.stdout

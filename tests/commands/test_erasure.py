@@ -1,5 +1,6 @@
 """`sameface verify-erasure` as an operator uses it."""
 
+import json
 from pathlib import Path
 
 from tests.gallery.faces import new_face
@@ -12,6 +13,8 @@ def test_an_erasure_is_proven_and_what_is_still_there_is_found(database: Path) -
     assert told.returncode == 0, told.stdout + told.stderr
     vector = database.with_name("vector")
     vector.write_bytes(new_face(2).embedding.tobytes())
+    found = json.loads(run("verify-erasure", "--file", str(vector), "--json", env=env).stdout)
+    assert [finding["ok"] for finding in found].count(False) == 1
     told = run("verify-erasure", "--file", str(vector), env=env)
     assert told.returncode == 1
     assert "32 of 32 pieces found, in sameface.db" in told.stdout
