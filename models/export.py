@@ -27,6 +27,7 @@ from models.calibrate import calibration
 from models.data import Crops
 from models.evaluation import multiply_adds
 from models.networks import build
+from models.networks.mirrored import Mirrored
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
@@ -104,6 +105,8 @@ def provenance(options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     options = _parse()
     network, trained = load_network(options.checkpoint)
+    if options.mirrored:
+        network = Mirrored(network).eval()
     export_network(network, trained["side"], options.out)
     difference = parity(network, options.out, trained["side"])
     if difference > PARITY:
@@ -113,7 +116,8 @@ def main() -> None:
     table = PairTable(embed_crops(crops, unmarked(options.out, expected), expected.spec), crops.people)
     card = ModelCard(
         id=options.id,
-        architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D",
+        architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D"
+        + (", averaged with the mirror image" if options.mirrored else ""),
         embedding_size=trained["embedding_size"],
         parameters=sum(p.numel() for p in network.parameters()),
         input=expected,
@@ -138,6 +142,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--training-crops", type=Path, help="count photographs and people by set")
     parser.add_argument("--exclude", type=Path, help="the list of exclusions given to models.manifest, to count it")
     parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
+    parser.add_argument("--mirrored", action="store_true", help="average with the mirror image, for twice the time")
     parser.add_argument("--id", required=True)
     parser.add_argument("--default-far", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, required=True)
