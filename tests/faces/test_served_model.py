@@ -15,7 +15,7 @@ from app.faces.embed import FaceEmbedder
 from tests.faces.conftest import WEIGHTS, photograph
 
 # The first eight coordinates of the astronaut's embedding.
-GOLDEN = [0.0992, -0.0684, 0.0918, 0.0474, -0.1223, -0.0079, 0.1019, -0.0606]
+GOLDEN = [0.0582, -0.0366, 0.0224, -0.0404, -0.0898, 0.0479, 0.0904, -0.0627]
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +35,18 @@ def test_the_embedding_of_a_known_face_has_not_moved(
     scene = photograph(astronaut)
     (found,) = detector.detect(scene)
     embedding = embedder.embed(crop_face(scene, found, embedder.card.input.spec)[None])[0]
-    np.testing.assert_allclose(embedding[:8], GOLDEN, atol=1e-3)
+    np.testing.assert_allclose(embedding[:8], GOLDEN, atol=5e-3)  # eight-bit steps: another runtime may round otherwise
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
 
 
 def test_its_card_backs_thresholds_with_pairs_and_names_its_data(embedder: FaceEmbedder) -> None:
     card = embedder.card
     assert (card.embedding_size, card.input.crop_px) == (128, 112)
-    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
+    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5]
     assert card.calibration.impostor_pairs > 10_000_000
     assert card.calibration.min_far <= card.calibration.curve[-1].far
     assert {"data", "overlap", "teacher", "terms", "commit"} <= card.provenance.keys()
-    assert card.results["lfw_view2"]["accuracy"] >= 0.95
+    assert card.results["lfw_view2"]["accuracy"] >= 0.98
 
 
 def test_lfw_pairs_are_told_apart_as_the_card_says(detector: FaceDetector, embedder: FaceEmbedder, lfw: Path) -> None:
@@ -58,4 +58,4 @@ def test_lfw_pairs_are_told_apart_as_the_card_says(detector: FaceDetector, embed
         paths = [lfw / "images" / name / f"{name}_{int(number):04d}.jpg" for name, number in names]
         first, second = (embed(path.read_bytes(), detector, embedder) for path in paths)
         right += is_match(squared_l2(first, second), embedder.card.threshold_at_far(0.01)) == (len(row) == 3)
-    assert right / 112 >= 0.9
+    assert right / 112 >= 0.95
