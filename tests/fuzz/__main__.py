@@ -18,7 +18,7 @@ MAX_GROWTH = 0.10
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=6_000)
+    parser.add_argument("--images", type=int, default=7_200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--record", metavar="NOTE", help="keep the summary among the benchmarks' results, with a note")
     given = parser.parse_args()
