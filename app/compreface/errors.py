@@ -85,8 +85,9 @@ def error_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int | str, list[str]] = {}
     for code in dict.fromkeys(("bad_request", *codes, *any_request)):
         by_status.setdefault(_status(STATUS[code], code), []).append(f"{code.replace('_', ' ')} ({NUMBERS[code]})")
+    content = {"application/json": {"schema": ErrorBody.model_json_schema()}}
     return {
-        status: {"model": ErrorBody, "description": ", ".join(named)}
+        status: {"content": content, "description": ", ".join(named)}
         for status, named in sorted(by_status.items(), key=str)
     }
 

@@ -42,7 +42,7 @@ CHECKS = [
 ]
 
 # Requests of the test client come from no address at all.
-APP = create_app(Settings(allow_unauthenticated_public=True))
+APP = create_app(Settings(allow_unauthenticated_public=True, compreface=True))
 
 
 def photographs() -> list[bytes]:
@@ -81,4 +81,8 @@ def served(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def test_what_the_document_allows_and_what_it_does_not(case: schemathesis.Case) -> None:
     # A form writes a list of one and the one alike, so what breaks its schema may be a valid form.
     as_form = case.media_type == "multipart/form-data"
-    case.call_and_validate(checks=CHECKS, excluded_checks=[negative_data_rejection] if as_form else [])
+    excluded = [negative_data_rejection] if as_form else []
+    # In CompreFace's API this path is also that of an example whose id would be `delete`.
+    if case.path == "/api/v1/recognition/faces/delete":
+        excluded.append(allow_header_conformance)
+    case.call_and_validate(checks=CHECKS, excluded_checks=excluded)
