@@ -70,9 +70,11 @@ def compreface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompreFaceS
     database: Path = tmp_path_factory.mktemp("compreface") / "sameface.db"
     engine = open_engine(f"sqlite:///{database}")
     migrate(engine)
+    keys = KeyStore(engine)
+    keys.create("first", [Scope.METRICS])  # from now on, every caller needs one
     settings = {"SAMEFACE_COMPREFACE": "true", "SAMEFACE_KEY_REFRESH_SECONDS": "0.05", "SAMEFACE_STORE_CROPS": "true"}
     with serving(database, SAMEFACE_IMAGE_WORKERS="2", **settings) as server:
-        yield CompreFaceServer(server, KeyStore(engine))
+        yield CompreFaceServer(server, keys)
     engine.dispose()
 
 
