@@ -5,13 +5,15 @@
 Each folder of prepared crops is measured by itself. Of its people a random N are enrolled with one photograph each in
 the service's own index; their other photographs and all photographs of the rest are probes. The threshold is the one
 that the service takes for N faces and the rate asked for. FNIR counts a known person whose own name is not the nearest
-one, or not below the threshold. Intervals are 95 % by bootstrap over the probes' people, with the gallery as it is.
+one, or not below the threshold. Galleries differ, by who is in them: so this is done for many, a rate is the mean over
+them, and its 95 % interval is over galleries and, by bootstrap, over the probes' people.
 Photographs without a found face are not in the crops and so not in the rates.
 """
 
 import argparse
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from models.data import UNLABELLED, Crops
 SIZES = [100, 1000, 4000]
 ASKED_FPIR = [0.01, 0.03, 0.1, 0.3]
 MIN_STRANGERS = 50
+GALLERIES = 20
 RESAMPLES = 1000
 
 Embeddings = NDArray[np.float32]
@@ -71,41 +74,59 @@ def identify(embeddings: Embeddings, people: People, size: int, seed: int) -> tu
     return _nearest(index, embeddings, people, probe[known]), _nearest(index, embeddings, people, probe[~known])
 
 
-def rates(known: Probes, strangers: Probes, threshold: float, seed: int) -> tuple[Measured, Measured]:
-    """FPIR and FNIR at a threshold."""
-    false_names = strangers.squared_l2 < threshold
-    misses = ~(known.right & (known.squared_l2 < threshold))
-    return bootstrap(false_names, strangers.people, seed), bootstrap(misses, known.people, seed)
+def rates(drawn: Sequence[tuple[Probes, Probes]], threshold: float, seed: int) -> tuple[Measured, Measured]:
+    """FPIR and FNIR at a threshold, of the known and the strangers of each gallery."""
+    false_names = [(strangers.squared_l2 < threshold, strangers.people) for _, strangers in drawn]
+    misses = [(~(known.right & (known.squared_l2 < threshold)), known.people) for known, _ in drawn]
+    return over_galleries(false_names, seed), over_galleries(misses, seed)
 
 
-def bootstrap(happened: NDArray[np.bool_], people: People, seed: int) -> Measured:
-    """The share of probes to which something happened; people are drawn, with all their probes."""
+def over_galleries(outcomes: Sequence[tuple[NDArray[np.bool_], People]], seed: int) -> Measured:
+    """The mean share of probes to which something happened, over galleries and, in the interval, over people too."""
+    resampled = [
+        bootstrap(*outcome, seed + number, RESAMPLES // len(outcomes)) for number, outcome in enumerate(outcomes)
+    ]
+    low, high = np.percentile(np.concatenate(resampled), [2.5, 97.5])
+    return Measured(float(np.mean([happened.mean() for happened, _ in outcomes])), (float(low), float(high)))
+
+
+def bootstrap(happened: NDArray[np.bool_], people: People, seed: int, resamples: int) -> NDArray[np.float64]:
+    """The share of probes to which something happened, float64 (resamples,); people are drawn with all their probes."""
     _, person = np.unique(people, return_inverse=True)
     probes, events = np.bincount(person), np.bincount(person, happened)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(probes), np.full(len(probes), 1 / len(probes)), RESAMPLES)
-    low, high = np.percentile((drawn @ events) / (drawn @ probes), [2.5, 97.5])
-    return Measured(float(happened.mean()), (float(low), float(high)))
+    drawn = rng.multinomial(len(probes), np.full(len(probes), 1 / len(probes)), resamples)
+    shares: NDArray[np.float64] = (drawn @ events) / (drawn @ probes)
+    return shares
 
 
 def measure(
-    embeddings: Embeddings, people: People, card: ModelCard, sizes: list[int], asked: list[float], seed: int = 1
+    embeddings: Embeddings,
+    people: People,
+    card: ModelCard,
+    sizes: list[int],
+    asked: list[float],
+    *,
+    galleries: int = GALLERIES,
+    seed: int = 1,
 ) -> list[dict[str, Any]]:
     """One row for each gallery size that leaves enough strangers and each FPIR that the calibration supports."""
     rows = []
     total = len(np.unique(people))
     for size in [size for size in sizes if size <= total - MIN_STRANGERS]:
-        known, strangers = identify(embeddings, people, size, seed)
+        drawn = [identify(embeddings, people, size, seed + number) for number in tqdm(range(galleries), desc=f"{size}")]
+        known, strangers = drawn[0]
         for fpir in asked:
             try:
                 limit = for_identification(card, faces=size, threshold=None, fpir=fpir, default_fpir=fpir)
             except FarNotSupported:
                 continue
-            fpir_measured, fnir = rates(known, strangers, limit.squared_l2, seed)
+            fpir_measured, fnir = rates(drawn, limit.squared_l2, seed)
             low, high = fpir_measured.ci95
             rows.append(
                 {
                     "enrolled": size,
+                    "galleries": galleries,
                     "known_probes": known.count,
                     "stranger_probes": strangers.count,
                     "stranger_people": len(np.unique(strangers.people)),
@@ -140,6 +161,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="asked and measured rates as a picture")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="people enrolled")
     parser.add_argument("--asked-fpir", type=float, nargs="+", default=ASKED_FPIR)
+    parser.add_argument("--galleries", type=int, default=GALLERIES, help="drawn of each size")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     embedder = FaceEmbedder(options.model, threads=options.threads)
@@ -147,7 +169,7 @@ def main() -> None:
     rows = []
     for folder in options.crops:
         embeddings, people = embed(Crops(folder), embedder)
-        found = measure(embeddings, people, card, options.sizes, options.asked_fpir)
+        found = measure(embeddings, people, card, options.sizes, options.asked_fpir, galleries=options.galleries)
         rows += [{"data": folder.name, **row} for row in found]
     result = {"model": card.id, "sha256": card.sha256, "calibration": card.calibration.data, "rows": rows}
     options.out.write_text(json.dumps(result, indent=1) + "\n")

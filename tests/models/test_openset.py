@@ -5,7 +5,7 @@ import pytest
 
 from app.faces.card import CardCalibration, CardInput, ModelCard
 from models.calibrate import calibration
-from models.openset import bootstrap, identify, measure, rates
+from models.openset import bootstrap, identify, measure, over_galleries, rates
 from models.pairs import PairTable
 
 FACES = 3
@@ -53,14 +53,14 @@ def test_rates_are_those_of_a_loop_over_probes_and_gallery() -> None:
             missed += not (hit and people[nearest] == people[probe])
         else:
             named += hit
-    fpir, fnir = rates(known, strangers, threshold, seed=1)
+    fpir, fnir = rates([(known, strangers)], threshold, seed=1)
     assert fpir.rate == pytest.approx(named / strangers.count)
     assert fnir.rate == pytest.approx(missed / known.count)
     assert 0 < fpir.rate < 1
 
 
 def test_strangers_of_the_calibrated_kind_are_named_as_often_as_was_asked(card: ModelCard) -> None:
-    rows = measure(*made_up(1100, seed=4), card, sizes=[100, 2000], asked=[0.1, 0.3, 1e-9])
+    rows = measure(*made_up(1100, seed=4), card, sizes=[100, 2000], asked=[0.1, 0.3, 1e-9], galleries=3)
     assert [(row["enrolled"], row["asked_fpir"]) for row in rows] == [(100, 0.1), (100, 0.3)]  # what can be measured
     for row in rows:
         assert row["fpir"]["ci95"][0] <= row["fpir"]["rate"] <= row["fpir"]["ci95"][1]
@@ -72,8 +72,16 @@ def test_strangers_of_the_calibrated_kind_are_named_as_often_as_was_asked(card: 
 def test_an_interval_is_as_wide_as_the_people_and_not_as_their_photographs() -> None:
     rng = np.random.default_rng(5)
     named = rng.random(200) < 0.2
-    few = bootstrap(np.repeat(named, 10), np.repeat(np.arange(200), 10), seed=1)
-    one = bootstrap(named, np.arange(200), seed=1)
-    assert few == one
-    assert few.rate == named.mean()
-    assert few.ci95[1] - few.ci95[0] == pytest.approx(4 * np.sqrt(0.2 * 0.8 / 200), rel=0.3)
+    few = bootstrap(np.repeat(named, 10), np.repeat(np.arange(200), 10), seed=1, resamples=1000)
+    one = bootstrap(named, np.arange(200), seed=1, resamples=1000)
+    assert np.array_equal(few, one)
+    low, high = np.percentile(one, [2.5, 97.5])
+    assert high - low == pytest.approx(4 * np.sqrt(0.2 * 0.8 / 200), rel=0.3)
+
+
+def test_an_interval_is_as_wide_as_galleries_differ() -> None:
+    people = np.arange(4000)
+    often, seldom = (np.arange(4000) % 100 < share for share in (30, 10))
+    measured = over_galleries([(often, people), (seldom, people)] * 4, seed=1)
+    assert measured.rate == pytest.approx(0.2)
+    assert measured.ci95 == (pytest.approx(0.1, abs=0.02), pytest.approx(0.3, abs=0.02))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.gallery import audit
 from app.gallery.engine import open_engine
-from app.gallery.tables import faces, gallery_state, subjects
+from app.gallery.tables import face_crops, faces, gallery_state, subjects
 from tests.gallery.crash.client import Client, Pending, Person, faces_of, probe
 
 
@@ -47,12 +47,24 @@ def in_database(url: str) -> tuple[int, dict[str, Person], list[str]]:
         blank = sa.and_(faces.c.vector.is_(None), faces.c.content_sha256.is_(None))
         left = sa.select(sa.func.count()).where(faces.c.subject_key.is_(None), sa.not_(blank))
         faults = [] if connection.execute(left).scalar_one() == 0 else ["a tombstone is not blank"]
+        faults += _crop_faults(connection)
         sound = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
         faults += [] if sound == "ok" else [f"integrity_check: {sound}"]
         chain = audit.verify(connection)
         faults += [] if chain.fault is None else [f"the audit log at position {chain.broken_position}: {chain.fault}"]
     engine.dispose()
     return revision, held, faults
+
+
+def _crop_faults(connection: sa.Connection) -> list[str]:
+    """Every live face has its crop, for the service keeps them, and no other crop is there."""
+    live = sa.select(faces.c.face_id).where(faces.c.subject_key.is_not(None))
+    wanted, kept = (set(connection.execute(query).scalars()) for query in (live, sa.select(face_crops.c.face_id)))
+    return [
+        f"{len(difference)} {what}"
+        for what, difference in (("faces have no crop", wanted - kept), ("crops have no face", kept - wanted))
+        if difference
+    ]
 
 
 def compare(url: str, database_url: str, clients: Sequence[Client], photographs: Sequence[bytes]) -> Comparison:

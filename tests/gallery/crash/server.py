@@ -46,6 +46,7 @@ class KilledServer:
             "embedder_threads": 1,
             "min_face_px": 60,
             "index_wait_seconds": 25,
+            "store_crops": True,
         }
         self.url = f"http://127.0.0.1:{self._port}"
         self._process = _CONTEXT.Process(target=serve, args=(self._port, self.log, given | settings), daemon=True)
