@@ -61,7 +61,7 @@ def test_without_a_key_the_page_says_what_it_needs(open_console: Open, guarded: 
     assert page.evaluate(KEPT)["session"] == {}
     status = console.open("status")
     status.get_by_text("Ready", exact=True).wait_for()
-    status.get_by_text("Counters are shown with an API key").wait_for()
+    status.get_by_text("Counters need an API key").wait_for()
 
 
 def test_a_key_is_forgotten_by_its_button(open_console: Open, guarded: Server, keys: dict[str, str]) -> None:

@@ -210,11 +210,13 @@ class EnrolmentForm {
         .map((row) => `Not stored: ${rejected({ ...row, image: row.image + start })}`),
       ...outliers.map(
         (row) =>
-          `Stored, but look at it: picture ${row.image + start + 1} is ${distance(row.own_distance)} from the subject's other faces and may show someone else`,
+          `Stored, but look at it: picture ${row.image + start + 1} may show someone else, ` +
+          `at a distance of ${distance(row.own_distance)} from the subject's other faces`,
       ),
       ...answer.duplicates.map(
         (other) =>
-          `Stored, but look at it: the same face is enrolled as ${other.subject_id} at distance ${distance(other.distance)}`,
+          `Stored, but look at it: the same face is enrolled as ${other.subject_id}, ` +
+          `at a distance of ${distance(other.distance)}`,
       ),
     ];
   }

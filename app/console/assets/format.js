@@ -27,6 +27,11 @@ export function oneIn(rate) {
   return rate >= 0.095 ? percent(rate) : `1 in ${count(rounded(1 / rate))}`;
 }
 
+/** A rate among things: "1 in 1,000 pairs", "25 % of pairs". */
+export function oneInOf(rate, things) {
+  return rate >= 0.095 ? `${percent(rate)} of ${things}` : `${oneIn(rate)} ${things}`;
+}
+
 /** 0.0123 -> "1.2 %" */
 export function percent(share) {
   const hundredths = share * 100;

@@ -79,12 +79,17 @@ export function qualityTable(faces) {
   return h("table", { class: "measures" }, head, h("tbody", {}, rows));
 }
 
+function boundOf(name, value, required) {
+  const side = Math.abs(value) < required ? "at least" : "at most";
+  return `${side} ${written(name, required).replace(/ (right|up)$/, "")}`; // a bound holds for both sides
+}
+
 function measureCell(name, measured, required) {
   const short = name in required;
   const bound = short
     ? h("span", {
         class: "small",
-        text: `${Math.abs(measured[name]) < required[name] ? "at least" : "at most"} ${written(name, required[name]).replace(/ (right|up)$/, "")}`,
+        text: boundOf(name, measured[name], required[name]),
       })
     : null;
   return h(

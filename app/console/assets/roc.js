@@ -20,8 +20,7 @@ function hasVal(curve) {
 
 /** False accepts and false rejects over the threshold; `now.threshold` is marked. */
 export function ratesFigure({ curve }, now) {
-  const words =
-    "Rates of false accepts and false rejects over the threshold: as the threshold grows, false accepts grow and false rejects fall.";
+  const words = "Rates over the threshold: as the threshold grows, false accepts grow and false rejects fall.";
   const ends = [curve.at(-1).threshold, curve[0].threshold];
   const least = Math.min(curve.at(-1).far, REJECT_DECADES);
   return figure(words, (width) => {
@@ -70,7 +69,7 @@ function thresholdTicks(x, [from, to]) {
 /** VAL against FAR with the operating points; `now.threshold` is marked. */
 export function rocFigure({ curve, operating_points: points }, now) {
   const words =
-    "Receiver operating characteristic: the share of one person's pairs that are accepted, against the share of different people's.";
+    "Receiver operating characteristic: the share of one person's pairs that are accepted, against false accepts.";
   const drawn = figure(
     words,
     (width) => {
@@ -96,7 +95,7 @@ export function rocFigure({ curve, operating_points: points }, now) {
       ];
       return { height: HEIGHT, marks };
     },
-    "Upwards: the share of one person's pairs that are accepted (VAL). Rings: operating points; the dot: the threshold above.",
+    "Upwards: the share of one person's pairs that are accepted (VAL). The dot is the threshold above.",
   );
   return drawn;
 }

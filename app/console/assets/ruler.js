@@ -78,7 +78,8 @@ function marks(width, answer, curve) {
 export function ruler(answer, curve) {
   const words =
     `Distance ${shown(answer.distance)} on a scale from 0, the same, to 4, the opposite. ` +
-    `The threshold is at ${shown(answer.threshold)}: the distance is ${answer.verified ? "below it, a match" : "not below it, no match"}.`;
+    `The threshold is at ${shown(answer.threshold)}: the distance is ` +
+    `${answer.verified ? "below it, a match" : "not below it, no match"}.`;
   const caption = "The curve: how many pairs of different people come at least this close, as measured.";
   return figure(words, (width) => ({ height: HEIGHT, marks: marks(width, answer, curve) }), caption).element;
 }

@@ -108,7 +108,7 @@ async function makeGallery(go) {
 async function drop(name, found, go) {
   const held = found?.find((gallery) => gallery.name === name);
   const words = held
-    ? `${counted(held.subjects, "subject")} with ${counted(held.faces, "face")} will be erased with it. This cannot be undone.`
+    ? `${counted(held.subjects, "subject")} with ${counted(held.faces, "face")} will be erased. This cannot be undone.`
     : "All its subjects and faces will be erased with it. This cannot be undone.";
   if (!(await confirm({ title: `Drop the gallery ${name}?`, words, action: "Drop gallery", typed: name }))) return;
   try {

@@ -3,7 +3,7 @@
 import { identify } from "../api.js";
 import { field, fill, h, select, show } from "../dom.js";
 import { thumbnail } from "../faces.js";
-import { counted, distance, oneIn, percent } from "../format.js";
+import { counted, distance, percent } from "../format.js";
 import { allGalleries, galleryField } from "../galleries.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
@@ -82,7 +82,7 @@ export async function identifyPage(place, { signal }) {
       h("h1", { text: "Identify" }),
       h("p", {
         class: "lead",
-        text: "Who is in this photograph? Every face is searched in the gallery; who is not known can be enrolled at once.",
+        text: "Who is in this photograph? Every face is searched; who is not known can be enrolled at once.",
       }),
     ),
     h(
@@ -137,7 +137,7 @@ function risk({ threshold, fpir, calibrated }) {
   const chance =
     fpir === null
       ? "The calibration does not say how often a stranger is given a name at it."
-      : `A stranger is given a name with a chance of ${fpir < 0.095 ? `${percent(fpir)} (${oneIn(fpir)})` : percent(fpir)}.`;
+      : `A stranger is given a name with a chance of ${percent(fpir)}.`;
   const caution = calibrated
     ? ""
     : " The rate that was wanted is lower than the calibration supports for a gallery of this size.";

@@ -2,7 +2,7 @@
 
 import { model } from "../api.js";
 import { facts, field, fill, h } from "../dom.js";
-import { count, counted, distance, fact, oneIn, percent, scientific, sentence, words } from "../format.js";
+import { count, counted, distance, fact, oneIn, oneInOf, percent, scientific, sentence, words } from "../format.js";
 import { farAt, fpirOf, thresholdAt, valAt } from "../rates.js";
 import { ratesFigure, rocFigure } from "../roc.js";
 
@@ -73,7 +73,7 @@ export async function modelPage(place) {
       ),
       h("p", {
         class: "small muted",
-        text: `Measured on ${calibration.data}: ${count(calibration.people)} people, ${count(calibration.impostor_pairs)} pairs of different people and ${count(calibration.genuine_pairs)} of one person. Other photographs give other rates; measure on your own where it matters.`,
+        text: measuredOn(calibration),
       }),
     ),
     h(
@@ -92,12 +92,21 @@ export async function modelPage(place) {
   move(start);
 }
 
+function measuredOn({ data, people, impostor_pairs: impostors, genuine_pairs: genuine }) {
+  return (
+    `Measured on ${data}: ${count(people)} people, ${count(impostors)} pairs of different people and ` +
+    `${count(genuine)} of one person. Other photographs give other rates; measure on your own where it matters.`
+  );
+}
+
 function costOf(curve, threshold, faces) {
   const far = farAt(curve, threshold);
   const val = valAt(curve, threshold);
   const fpir = fpirOf(far.estimate, faces);
   const rejects = val === null ? null : 1 - val;
-  const said = `${oneIn(far.estimate)} pairs of different people accepted${rejects === null ? "" : `, ${percent(rejects)} of one person's pairs rejected`}`;
+  const said =
+    `${oneInOf(far.estimate, "pairs of different people")} accepted` +
+    (rejects === null ? "" : `, ${percent(rejects)} of one person's pairs rejected`);
   const parts = [
     cost(
       "False accepts",

@@ -2,9 +2,10 @@
 
 import { metrics, Problem, ready } from "../api.js";
 import { fill, h } from "../dom.js";
-import { bytes, count, counted, fact, milliseconds, sentence, words } from "../format.js";
+import { bytes, count, counted, fact, sentence, words } from "../format.js";
+import { latencyTable } from "../latency.js";
 import { advice, problemView } from "../problem.js";
-import { labelValues, parse, quantile, sumOf, valueOf } from "../prometheus.js";
+import { labelValues, parse, sumOf, valueOf } from "../prometheus.js";
 
 const EVERY_MS = 3000;
 const KEPT = 60;
@@ -53,7 +54,8 @@ export async function statusPage(place, { signal }) {
       fill(routes);
     } else show(parse(counters));
     stages.hidden = routes.hidden = counters instanceof Problem;
-    said.textContent = `As of ${new Date().toLocaleTimeString("en-GB")}; asked every ${EVERY_MS / 1000} seconds while this page is seen.`;
+    const time = new Date().toLocaleTimeString("en-GB");
+    said.textContent = `As of ${time}; asked every ${EVERY_MS / 1000} seconds while this page is seen.`;
   }
 
   function show(samples) {
@@ -64,8 +66,16 @@ export async function statusPage(place, { signal }) {
     });
     if (history.length > KEPT) history.shift();
     fill(now, h("h2", { text: "Now" }), nowView(samples, history));
-    fill(stages, h("h2", { text: "Latency by stage" }), latencyTable(samples, "sameface_stage_seconds", "stage"));
-    fill(routes, h("h2", { text: "Requests" }), latencyTable(samples, "sameface_request_seconds", "route"));
+    fill(
+      stages,
+      h("h2", { text: "Latency by stage" }),
+      latencyTable(samples, "sameface_stage_seconds", "stage", { title: "Latency by stage" }),
+    );
+    fill(
+      routes,
+      h("h2", { text: "Requests" }),
+      latencyTable(samples, "sameface_request_seconds", "route", { title: "Requests by route", sorted: true }),
+    );
   }
 
   const timer = setInterval(() => {
@@ -84,10 +94,13 @@ function isWork({ route }) {
 }
 
 function withheld(problem) {
-  return problem.status === 401 || problem.status === 403
+  const unknown = problem.status === 401;
+  return unknown || problem.status === 403
     ? h("p", {
         class: "muted",
-        text: `Counters are shown with an API key that has the scope metrics or admin. ${problem.status === 401 ? advice("unauthenticated") : ""}`,
+        text: ["Counters need an API key with the scope metrics or admin.", unknown && advice(problem.code)]
+          .filter(Boolean)
+          .join(" "),
       })
     : problemView(problem);
 }
@@ -150,12 +163,19 @@ function nowView(samples, history) {
     gauge(
       "Enrolled faces",
       count(valueOf(samples, "sameface_index_faces") ?? 0),
-      `${counted(valueOf(samples, "sameface_index_subjects") ?? 0, "subject")} in ${counted(valueOf(samples, "sameface_index_galleries") ?? 0, "gallery", "galleries")}`,
+      enrolledWords(
+        valueOf(samples, "sameface_index_subjects") ?? 0,
+        valueOf(samples, "sameface_index_galleries") ?? 0,
+      ),
     ),
     memory === null
       ? null
       : gauge("Memory", bytes(memory), started === null ? null : `up for ${uptime(Date.now() / 1000 - started)}`),
   );
+}
+
+function enrolledWords(subjects, galleries) {
+  return `${counted(subjects, "subject")} in ${counted(galleries, "gallery", "galleries")}`;
 }
 
 function lagWords(applied, database, seconds) {
@@ -190,53 +210,5 @@ function spark(series) {
     { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" },
     h("polyline", { class: "under", points: `0,30 ${points.join(" ")} 100,30` }),
     h("polyline", { points: points.join(" ") }),
-  );
-}
-
-function latencyTable(samples, name, label) {
-  const values = labelValues(samples, `${name}_count`, label).filter(
-    (value) => valueOf(samples, `${name}_count`, { [label]: value }) > 0,
-  );
-  if (label === "route")
-    values.sort(
-      (a, b) => valueOf(samples, `${name}_count`, { route: b }) - valueOf(samples, `${name}_count`, { route: a }),
-    );
-  if (!values.length) return h("p", { class: "muted", text: "Nothing was measured yet: send a picture." });
-  const rows = values.map((value) => {
-    const seen = valueOf(samples, `${name}_count`, { [label]: value });
-    const cells = [0.5, 0.95].map((share) => milliseconds(quantile(samples, name, { [label]: value }, share) * 1000));
-    const mean = milliseconds((valueOf(samples, `${name}_sum`, { [label]: value }) / seen) * 1000);
-    return h(
-      "tr",
-      {},
-      h(
-        "th",
-        { scope: "row" },
-        label === "stage"
-          ? sentence(words(value))
-          : value === "unmatched"
-            ? "Pages, and what is no route"
-            : h("code", { text: value }),
-      ),
-      [count(seen), mean, ...cells].map((text) => h("td", { class: "number", text })),
-    );
-  });
-  const head = ["Times", "Mean", "Half within", "95 % within"].map((text) =>
-    h("th", { scope: "col", class: "number", text }),
-  );
-  return h(
-    "div",
-    {
-      class: "table-wrap",
-      tabindex: 0,
-      role: "region",
-      "aria-label": label === "stage" ? "Latency by stage" : "Requests by route",
-    },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", text: sentence(label) }), head)),
-      h("tbody", {}, rows),
-    ),
   );
 }

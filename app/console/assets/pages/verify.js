@@ -2,7 +2,7 @@
 
 import { model, verify } from "../api.js";
 import { facts, field, fill, h, icon, select, show } from "../dom.js";
-import { distance, oneIn, percent, scientific } from "../format.js";
+import { distance, oneIn, oneInOf, percent, scientific } from "../format.js";
 import { pasteInto, Picture } from "../picture.js";
 import { problemView } from "../problem.js";
 import { qualityTable, verdict } from "../quality.js";
@@ -167,10 +167,7 @@ export function decisionView(answer, what = "The two faces match") {
 }
 
 function reasonOf({ verified, distance: d, threshold, far }, what) {
-  const cost =
-    far === null
-      ? ""
-      : ` At this threshold ${far >= 0.095 ? `${oneIn(far)} of` : oneIn(far)} pairs of different people would be accepted.`;
+  const cost = far === null ? "" : ` At this threshold ${oneInOf(far, "pairs of different people")} would be accepted.`;
   const side = verified
     ? `${what}: their distance of ${distance(d)} is below the threshold of ${distance(threshold)}.`
     : `Their distance of ${distance(d)} is not below the threshold of ${distance(threshold)}.`;
@@ -182,7 +179,8 @@ function closeness({ distance_far: rate, distance: d }, curve) {
   if (rate === null && d < least.threshold)
     return `fewer than ${oneIn(least.far)} pairs of different people are this close`;
   if (rate === null) return `more than ${percent(most.far)} of pairs of different people are this close`;
-  return `${oneIn(rate.estimate)} pairs of different people are this close (95 %: ${scientific(rate.ci95[0])} to ${scientific(rate.ci95[1])})`;
+  const interval = rate.ci95.map(scientific).join(" to ");
+  return `${oneInOf(rate.estimate, "pairs of different people")} are this close (95 %: ${interval})`;
 }
 
 /** The figures behind a decision. */
