@@ -26,6 +26,11 @@ def picture(content: bytes, name: str = "picture.jpg") -> dict[str, Any]:
     return {"name": name, "mimeType": "image/jpeg", "buffer": content}
 
 
+def one_in(rate: float) -> str:
+    """A rate as the page writes it."""
+    return f"{100 * rate:.0f} %" if rate >= 0.095 else f"1 in {float(f'{1 / rate:.2g}'):,.0f}"
+
+
 def y4m(image: Image.Image, path: Path) -> Path:
     """A video of one still picture, 4:2:0, as Chromium's fake camera plays it."""
     frame = Image.new("RGB", _CAMERA)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.conftest import Console, Open, picture
+from tests.console.conftest import Console, Open, one_in, picture
 
 GIVE = """
 ([index, base64, kind]) => {
@@ -51,7 +51,8 @@ def test_two_pictures_of_one_face_match(console: Console, portrait: bytes, portr
     decision = compare(console, portrait, portrait_again)
     assert decision.locator("h2").inner_text() == "Match"
     assert re.search(r"distance of \d\.\d{3} is below the threshold of \d\.\d{3}", decision.inner_text())
-    assert "1 in 1,000 pairs of different people" in decision.inner_text()
+    far = page.request.get("/model").json()["default_far"]
+    assert f"{one_in(far)} pairs of different people" in decision.inner_text()
     ruler = page.get_by_role("img", name=re.compile("Distance .* a match"))
     assert ruler.locator(".curve").count() == 1
     for part in ("Decode", "Detect", "Crop", "Embed", "The service took", "this page waited"):
@@ -73,7 +74,7 @@ def test_the_rate_chosen_changes_the_threshold(console: Console, portrait: bytes
     card = page.request.get("/model").json()
     strict = card["calibration"]["operating_points"][-1]
     with page.expect_response("**/verify") as answered:
-        page.get_by_label("False accepts allowed").select_option(str(strict["far"]).replace("1e-06", "0.000001"))
+        page.get_by_label("False accepts allowed").select_option(label=one_in(strict["far"]))
     assert answered.value.json()["threshold"] == pytest.approx(strict["threshold"], abs=1e-3)
     page.get_by_text(f"threshold {strict['threshold']:.3f}").wait_for()
 
