@@ -30,8 +30,8 @@ def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[
 class Server:
     """A running `sameface serve`."""
 
-    def __init__(self, database: Path, **settings: str) -> None:
-        self.port = _free_port()
+    def __init__(self, database: Path, *, port: int | None = None, **settings: str) -> None:
+        self.port = port or free_port()
         command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)]
         self.log = database.with_name(f"{database.stem}-{self.port}.log")
         with self.log.open("w") as log:
@@ -64,9 +64,9 @@ class Server:
 
 
 @contextmanager
-def serving(database: Path, **settings: str) -> Iterator[Server]:
+def serving(database: Path, *, port: int | None = None, **settings: str) -> Iterator[Server]:
     """A service that is ready; it is gone afterwards whatever happened."""
-    server = Server(database, **settings)
+    server = Server(database, port=port, **settings)
     try:
         server.wait_until_ready()
         yield server
@@ -76,7 +76,8 @@ def serving(database: Path, **settings: str) -> Iterator[Server]:
         server.process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -31,7 +31,7 @@ from tests.benchmarks.http_report import write_report
 from tests.benchmarks.people import gallery_embeddings
 from tests.benchmarks.pictures import SIZES, pair, picture
 from tests.benchmarks.record import write_record
-from tests.processes import _free_port
+from tests.processes import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -123,7 +123,7 @@ def sameface_command(port: int) -> list[str]:
 
 def measure_verify(sizes: list[str], seconds: float, database_url: str, repeats: int) -> list[dict[str, Any]]:
     """POST /verify by size of the photographs: every concurrency for the first, open loop, and the limit."""
-    settings, port, rows = Settings(), _free_port(), []
+    settings, port, rows = Settings(), free_port(), []
     # A queue that is full answers 503; 64 callers are within the default.
     with serving(sameface_command(port), port, SAMEFACE_DATABASE_URL=database_url, SAMEFACE_LOG_LEVEL="warning") as pid:
         generator = Generator(port, pid, seconds)
@@ -161,7 +161,7 @@ def measure_identify(galleries: list[int], seconds: float) -> list[dict[str, Any
         with empty_database("sqlite") as url:
             if faces:
                 fill(url, gallery_embeddings(faces), model_id=model_id)
-            port, started = _free_port(), time.perf_counter()
+            port, started = free_port(), time.perf_counter()
             with serving(sameface_command(port), port, SAMEFACE_DATABASE_URL=url) as pid:
                 ready_seconds = time.perf_counter() - started
                 generator = Generator(port, pid, seconds)
@@ -174,7 +174,7 @@ def measure_identify(galleries: list[int], seconds: float) -> list[dict[str, Any
 
 def measure_peer(name: str, python: str, size: str, seconds: float) -> dict[str, Any]:
     """The same pair sent to other software behind a minimal route, in its own environment."""
-    port = _free_port()
+    port = free_port()
     app = f"tests.benchmarks.peers.{name}_app:app"
     command = [python, "-m", "uvicorn", app, "--port", str(port), "--log-level", "error"]
     with serving(command, port) as pid:
