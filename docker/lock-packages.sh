@@ -1,5 +1,6 @@
 #!/bin/sh
-# Locks the packages of the images, with hashes, from the ranges in pyproject.toml. Needs uv (https://docs.astral.sh/uv).
+# Locks the packages of the images, with hashes, from the ranges in pyproject.toml. What is locked already stays where it
+# is within its range; delete a file to lock it anew. Needs uv (https://docs.astral.sh/uv).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -7,7 +8,7 @@ lock() { # image, platforms, extras...
   image=$1 platforms=$2
   shift 2
   for extra in "$@"; do set -- "$@" --extra "$extra"; shift; done
-  uv pip compile pyproject.toml "$@" $platforms --python-version 3.13 --generate-hashes --no-annotate --upgrade \
+  uv pip compile pyproject.toml "$@" $platforms --python-version 3.13 --generate-hashes --no-annotate \
     --custom-compile-command docker/lock-packages.sh --quiet --output-file "docker/requirements-$image.txt"
 }
 
