@@ -40,7 +40,9 @@ def thresholds(card: ModelCard, out: Path) -> None:
     left.semilogy(x, [point.far for point in curve], label="FAR")
     left.set(title="Strangers that pass", ylabel="false-accept rate of one comparison", xlabel="threshold (squared L2)")
     measured = [point for point in card.calibration.operating_points if point.val is not None]
-    right.plot([point.threshold for point in measured], [1 - (point.val or 0) for point in measured], "o-")
+    finer = [point for point in curve if point.val is not None]
+    right.plot([point.threshold for point in finer], [1 - (point.val or 0) for point in finer])
+    right.plot([point.threshold for point in measured], [1 - (point.val or 0) for point in measured], "C0o")
     right.set(title="Same people that are refused", ylabel="false-reject rate", ylim=(0, 1))
     right.set_xlabel("threshold (squared L2)")
     for point in measured:
@@ -58,15 +60,15 @@ def thresholds(card: ModelCard, out: Path) -> None:
 def gallery_size(card: ModelCard, out: Path) -> None:
     """The threshold that holds an FPIR as a gallery grows, as far as the calibration goes, and what it refuses."""
     sizes = np.unique(np.logspace(0, 6, 61).astype(int))
-    points = sorted((p for p in card.calibration.operating_points if p.val is not None), key=lambda p: p.threshold)
+    points = sorted((p for p in card.calibration.curve if p.val is not None), key=lambda p: p.threshold)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for fpir in _FPIRS:
         ends = card.calibration.curve[-1].far, card.calibration.curve[0].far
         held = [size for size in sizes if ends[0] <= fpir / size <= ends[1]]
         limits = [card.threshold_at_far(fpir / size) for size in held]
         left.semilogx(held, limits, label=f"FPIR {fpir:g}")
-        refused = 1 - np.interp(limits, [p.threshold for p in points], [p.val or 0.0 for p in points])
-        right.semilogx(held, refused, label=f"FPIR {fpir:g}")
+        accepted = np.interp(limits, [p.threshold for p in points], [p.val or 0.0 for p in points], np.nan, np.nan)
+        right.semilogx(held, 1 - accepted, label=f"FPIR {fpir:g}")
     left.set(title="The threshold follows the gallery", xlabel="faces in the gallery", ylabel="threshold (squared L2)")
     right.set(title="What that costs", xlabel="faces in the gallery", ylabel="same-person pairs refused", ylim=(0, 1))
     _finish(left, right)
