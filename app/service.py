@@ -34,7 +34,7 @@ from app.photographs import Photographs, all_of, ms_since, took_ms
 from app.records import GalleryRecords
 from app.search import GallerySearcher, SearchResult
 from app.settings import Settings
-from app.thresholds import Thresholds
+from app.thresholds import Thresholds, at_most_one
 
 if TYPE_CHECKING:
     from app.faces.card import ModelCard
@@ -197,6 +197,7 @@ class FaceService:
         """
         started = time.perf_counter()
         self._check_top_k(top_k)
+        at_most_one("threshold", threshold, "fpir", fpir)
         faces = await self.photographs.faces(image, max_faces=max_faces, min_confidence=min_confidence)
         if min_revision is not None:
             await self._reach(min_revision)

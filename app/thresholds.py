@@ -59,7 +59,7 @@ def for_verification(
     card: "ModelCard", *, threshold: float | None, far: float | None, default: float | None
 ) -> VerificationThreshold:
     """`threshold` or `far` as asked, else `default`, else the card's. Raises BadRequest or FarNotSupported."""
-    _at_most_one("threshold", threshold, "far", far)
+    at_most_one("threshold", threshold, "far", far)
     if far is not None:
         return VerificationThreshold(card.threshold_at_far(far), far)
     for chosen in (threshold, default):
@@ -77,7 +77,7 @@ def for_identification(
     smallest supported FAR and says that it is not calibrated. A rate above the largest supported one is met by the
     threshold of the largest, which is stricter. Raises BadRequest when threshold and fpir are both given.
     """
-    _at_most_one("threshold", threshold, "fpir", fpir)
+    at_most_one("threshold", threshold, "fpir", fpir)
     compared = max(faces, 1)
     if threshold is not None:
         far = _far_of(card, threshold)
@@ -90,7 +90,8 @@ def for_identification(
     return IdentificationThreshold(card.threshold_at_far(far), _fpir(far, compared), calibrated=wanted >= smallest)
 
 
-def _at_most_one(name: str, value: float | None, other_name: str, other: float | None) -> None:
+def at_most_one(name: str, value: float | None, other_name: str, other: float | None) -> None:
+    """Raise BadRequest where both are given."""
     if value is not None and other is not None:
         raise BadRequest(f"give {name} or {other_name}, not both", field=other_name)
 

@@ -149,6 +149,11 @@ class TestIdentify:
             asyncio.run(service.identify(portrait, gallery="nowhere"))
         assert refusal.value.facts["gallery"] == "nowhere"
 
+    def test_a_threshold_and_a_rate_are_refused_before_any_work_is_done(self, service: FaceService) -> None:
+        with pytest.raises(BadRequest) as refusal:
+            asyncio.run(service.identify(NOT_AN_IMAGE, threshold=1.0, fpir=0.01, min_revision=2**40))
+        assert refusal.value.field == "fpir"
+
     @pytest.mark.parametrize("top_k", [-1, 0, 101, 10**30])
     def test_top_k_is_bounded(self, service: FaceService, portrait: bytes, top_k: int) -> None:
         with pytest.raises(BadRequest) as refusal:
