@@ -33,9 +33,6 @@ from models.evaluation import allpairs, cohorts, image_quality, joint_bayesian, 
 from models.manifest import Photo, folder_per_person, read, write
 from models.photographs import Acquired, acquire, embed_crops, recipe
 
-# More training crops than this teach joint Bayesian nothing new.
-_JOINT_BAYESIAN_CROPS = 8_000
-_COHORT_CROPS = 5_000
 _COHORT_FARS = [1e-2, 1e-3]
 
 Section = dict[str, Any] | list[dict[str, Any]]
@@ -113,7 +110,7 @@ def lfw_lists(bench: Bench) -> Section:
 def lfw_joint_bayesian(bench: Bench) -> Section:
     """View 2 with joint Bayesian, fitted to people of the training set."""
     crops = Crops(bench.options.training_crops)
-    chosen = _several_each(crops.people, _JOINT_BAYESIAN_CROPS)
+    chosen = _several_each(crops.people, bench.options.joint_bayesian_crops)
     fitted = joint_bayesian.fit(bench.embeddings("training", crops, chosen), crops.people[chosen])
     acquired, embeddings = lfw_faces(bench)
     by_name = dict(zip([Path(path).stem for path in acquired.crops.files], embeddings, strict=True))
@@ -182,8 +179,8 @@ def cohort_rates(bench: Bench) -> Section:
     paths = [Path(path) for path in crops.files]
     for source in ("UTKFace", "All-Age-Faces"):
         own = np.array([number for number, path in enumerate(paths) if source in str(path)], np.int64)
-        if len(own) > _COHORT_CROPS:
-            own = np.sort(np.random.default_rng(1).choice(own, _COHORT_CROPS, replace=False))
+        if len(own) > bench.options.cohort_crops:
+            own = np.sort(np.random.default_rng(1).choice(own, bench.options.cohort_crops, replace=False))
         known, labels = cohorts.labelled([paths[number] for number in own])
         if len(known):
             embeddings = bench.embeddings(f"cohorts-{source}", crops, own[known])
@@ -260,6 +257,8 @@ def main() -> None:
     parser.add_argument("--held-out-crops", type=Path, help="crops of the manifest by models.prepare, if there are any")
     parser.add_argument("--training-crops", type=Path, help="for joint Bayesian")
     parser.add_argument("--cohorts", type=Path, help="crops of UTKFace and All-Age-Faces")
+    parser.add_argument("--joint-bayesian-crops", type=int, default=15_000, help="of the training crops, at most")
+    parser.add_argument("--cohort-crops", type=int, default=8_000, help="of each set, at most")
     parser.add_argument("--youtube", type=Path)
     parser.add_argument("--compare", type=Path, nargs="*", default=[], help="other model files or checkpoints")
     parser.add_argument("--quality-people", type=int, default=200)
