@@ -35,8 +35,10 @@ def _roc(sections: Sections, out: Path) -> None:
             far, val = np.array(section["roc"]).T
             (line,) = axes.semilogx(far, val, label=f"{label}, {section['impostor_pairs']:,} impostor pairs")
             points = section["points"]
+            val = np.array([row["val"] for row in points])
             low, high = np.array([row["val_ci95"] for row in points]).T
-            axes.fill_between([row["asked_far"] for row in points], low, high, alpha=0.2, color=line.get_color())
+            spread = np.maximum([val - low, high - val], 0)
+            axes.errorbar([row["asked_far"] for row in points], val, spread, fmt="o", capsize=3, color=line.get_color())
     axes.set(xlabel="FAR", ylabel="VAL", title="All pairs, with 95 % by bootstrap over people", ylim=(0, 1.005))
     axes.grid(alpha=0.3, which="both")
     axes.legend()
