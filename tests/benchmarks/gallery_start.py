@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--note", default="nothing else ran", help="what else the machine did meanwhile")
     options = parser.parse_args()
     earlier = json.loads((RESULTS / "gallery_start.json").read_text())["rows"] if options.keep else []
-    rows = [row for row in earlier if row["faces"] != options.faces]
+    rows = [row for row in earlier if row["faces"] != options.faces or row["database"] not in options.databases]
     for kind in options.databases:
         for keys in (TemplateKeys(), TemplateKeys((os.urandom(32),)))[: 1 if options.plain else 2]:
             rows.append(measure(kind, options.faces, keys))
