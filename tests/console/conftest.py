@@ -18,6 +18,7 @@ from PIL import Image
 from tests.processes import Server, serving
 
 _CAMERA = (640, 480)
+_INTERRUPTED = "net::ERR_NETWORK_CHANGED"
 _REFUSED = "Failed to load resource: the server responded with a status of"
 
 
@@ -95,7 +96,16 @@ class Console:
     def open(self, page: str) -> Any:
         """Go to a page of the console and wait until it is drawn."""
         self.page.goto(f"/#/{page}")
-        self.page.locator(f'.page[data-page="{page.split("/")[0]}"] h1').wait_for()
+        drawn = self.page.locator(f'.page[data-page="{page.split("/")[0]}"] h1')
+        try:
+            drawn.wait_for()
+        except Exception:
+            # A network interface of the machine came or went, and Chromium drops what it is loading then.
+            if not any(_INTERRUPTED in fault for fault in self.faults):
+                raise
+            self.faults = [fault for fault in self.faults if _INTERRUPTED not in fault]
+            self.page.reload()
+            drawn.wait_for()
         return self.page
 
     def choose(self, index: int, *files: dict[str, Any]) -> None:
