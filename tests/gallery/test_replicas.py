@@ -78,7 +78,13 @@ def disconnect_all(server_url: str) -> None:
 
 @pytest.fixture
 def postgresql_url(migrated_postgres: str) -> str:
-    run_sql(migrated_postgres, "DELETE FROM enrolment_answers", "DELETE FROM faces", "DELETE FROM subjects")
+    run_sql(
+        migrated_postgres,
+        "DELETE FROM enrolment_answers",
+        "DELETE FROM face_crops",
+        "DELETE FROM faces",
+        "DELETE FROM subjects",
+    )
     return migrated_postgres
 
 
