@@ -75,7 +75,7 @@ def stages(size: str, weights: Path, model: str, repeats: int) -> dict[str, dict
         "decode": cpu_ms(lambda: bare_decode(data, photograph.pixels.shape[1]), repeats),
         "detect": cpu_ms(lambda: [session.again() for session in sessions], repeats),
         "crop": cpu_ms(lambda: bare_crop(pixels, side), repeats),
-        "embed": bare_embed_ms(weights / model, network_input(batch, embedder.card), repeats),
+        "embed": bare_embed_ms(weights / model, network_input(batch, embedder.card.input), repeats),
     }
     return {"ours": ours, "bare": bare}
 

@@ -59,7 +59,17 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, request: bytes) -> int:
-        """Send, read the whole answer, return its status; opens the connection where it is not open."""
+        """Send, read the whole answer, return its status; opens the connection where it is not open.
+
+        0 where the server closes it instead of answering; the next request opens another.
+        """
+        try:
+            return await self._ask(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._writer = None
+            return 0
+
+    async def _ask(self, request: bytes) -> int:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         assert self._reader is not None
