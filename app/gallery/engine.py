@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def _open_sqlite(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where `begin` says
         connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout_seconds * 1000)}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection, lock_timeout_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -137,6 +138,19 @@ def _create_private_file(path: Path) -> None:
         path.touch(mode=0o600)  # its -wal and -shm files inherit the mode
     except OSError as error:
         raise ConfigurationError(f"the database file {path} cannot be made: {error.strerror}") from error
+
+
+def _write_ahead(connection: Any, timeout_seconds: float) -> None:
+    """Turn the write-ahead log on; the first of several processes takes a lock for it that SQLite does not wait for."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:

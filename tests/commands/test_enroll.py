@@ -78,6 +78,8 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(sameface: Command, portrait:
         env=environment(tmp_path / "own.db"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell's background jobs ignore it, and hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         while not (state.exists() and state.read_text().count("\n") >= 2):
             assert running.poll() is None, running.communicate()
