@@ -1,8 +1,8 @@
 """What the service does: verify, identify, enroll. Read this first; it knows nothing of HTTP.
 
 Photographs go through the pipeline to embeddings, embeddings through the searcher to candidates, enrolments through
-the store into the database, from where the follower brings them into the index. Enrolment and grouping have modules
-of their own: `app.enroller`, `app.clusterer`.
+the store into the database, from where the follower brings them into the index. Enrolment, grouping and the
+decision of a verification have modules of their own: `app.enroller`, `app.clusterer`, `app.verifier`.
 """
 
 import time
@@ -26,7 +26,6 @@ from app.domain import (
     SubjectVerification,
     Verification,
     is_match,
-    squared_l2,
 )
 from app.enroller import Enroller
 from app.errors import BadRequest, NotReady
@@ -35,6 +34,7 @@ from app.records import GalleryRecords
 from app.search import GallerySearcher, SearchResult
 from app.settings import Settings
 from app.thresholds import Thresholds, at_most_one
+from app.verifier import Verifier
 
 if TYPE_CHECKING:
     from app.faces.card import ModelCard
@@ -81,6 +81,7 @@ class FaceService:
         )
         self.photographs = Photographs(pipeline)
         self.thresholds = Thresholds(pipeline.card, default=settings.threshold, default_fpir=settings.fpir)
+        self.verifier = Verifier(pipeline.card, metrics, self.decisions)
         enroller = Enroller(
             settings,
             photographs=self.photographs,
@@ -128,20 +129,7 @@ class FaceService:
         face1, face2 = await all_of(
             self.photographs.face(image1, choice, "image1"), self.photographs.face(image2, choice, "image2")
         )
-        distance = squared_l2(face1.embedding, face2.embedding)
-        answer = Verification(
-            verified=is_match(distance, limit.squared_l2),
-            distance=distance,
-            threshold=limit.squared_l2,
-            far=limit.far,
-            distance_far=self.card.far_at(distance),
-            face1=face1,
-            face2=face2,
-            took_ms=took_ms(started, [face1, face2]),
-        )
-        self.metrics.verified(answer)
-        self.decisions.verified(answer)
-        return answer
+        return self.verifier.pair(face1, face2, limit, took_ms(started, [face1, face2]))
 
     async def verify_subject(
         self,
@@ -161,20 +149,7 @@ class FaceService:
         limit = self.thresholds.verification(threshold, far)
         face = await self.photographs.face(image, choice)
         nearest = await self.searcher.nearest_of(gallery, subject_id, face.embedding)
-        answer = SubjectVerification(
-            verified=is_match(nearest.distance, limit.squared_l2),
-            distance=nearest.distance,
-            threshold=limit.squared_l2,
-            far=limit.far,
-            distance_far=self.card.far_at(nearest.distance),
-            face=face,
-            nearest=nearest,
-            gallery=gallery,
-            took_ms=took_ms(started, [face]),
-        )
-        self.metrics.verified(answer)
-        self.decisions.verified(answer, gallery=gallery, subject_id=subject_id)
-        return answer
+        return self.verifier.subject(face, nearest, gallery, limit, took_ms(started, [face]))
 
     async def identify(
         self,

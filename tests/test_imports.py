@@ -15,7 +15,7 @@ LAYERS = [
     {"app.batcher", "app.metrics", "app.settings"},
     {"app.faces", "app.gallery"},
     {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.clustering", "app.records", "app.thresholds"},
-    {"app.photographs"},
+    {"app.photographs", "app.verifier"},
     {"app.cluster_jobs", "app.clusterer", "app.enroller"},
     {"app.service"},
     {"app.health"},

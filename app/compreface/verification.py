@@ -21,14 +21,7 @@ from app.compreface.answers import Face, PluginsVersions, embedded_fields, versi
 from app.compreface.errors import image_errors
 from app.compreface.options import FaceOptions, ImageFile, SourceAndTarget
 from app.compreface.similarity import SimilarityCurve
-from app.domain import (
-    Candidate,
-    EmbeddedFace,
-    SubjectVerification,
-    Verification,
-    is_match,
-    squared_l2,
-)
+from app.domain import Candidate, EmbeddedFace
 from app.errors import FaceNotFound, GalleryNotFound, NoFace, SeveralFaces
 from app.keys.key import Scope
 from app.service import FaceService
@@ -87,12 +80,11 @@ async def verify(request: Request, options: Annotated[FaceOptions, Query()], ser
     if len(sources) > 1:
         raise SeveralFaces(f"{len(sources)} faces were found", field="source_image", faces_found=len(sources))
     (source,) = sources
-    curve = SimilarityCurve.of(service.card)
+    curve, limit = SimilarityCurve.of(service.card), service.thresholds.verification()
     matches = []
     for target in targets:
-        distance = squared_l2(source.embedding, target.embedding)
-        _count_pair(service, source, target, distance)
-        matches.append(FaceMatch(**embedded_fields(target, options), similarity=curve.at(distance)))
+        decided = service.verifier.pair(source, target, limit, target.took_ms)
+        matches.append(FaceMatch(**embedded_fields(target, options), similarity=curve.at(decided.distance)))
     pair = VerifiedPair(
         source_image_face=Face(**embedded_fields(source, options)),
         face_matches=matches,
@@ -116,10 +108,10 @@ async def verify_stored(
     image = (await read_fields(request, ImageFile)).file
     gallery = gallery_of_key(request)
     faces = await _faces(service, image, options, "file")
-    curve = SimilarityCurve.of(service.card)
+    curve, limit = SimilarityCurve.of(service.card), service.thresholds.verification()
     found = []
     for face, stored in zip(faces, await _stored(service, gallery, image_id, faces), strict=True):
-        _count_stored(service, gallery, face, stored)
+        service.verifier.subject(face, stored, gallery, limit, face.took_ms)
         similarity = {"similarity": curve.at(stored.distance), "subject": stored.subject_id}
         found.append(StoredFaceMatch(**embedded_fields(face, options), **similarity))
     return StoredVerifyAnswer(result=found, plugins_versions=versions(service.card, options))
@@ -139,36 +131,3 @@ async def _stored(
         return await service.searcher.distances_to(gallery, image_id, np.stack([face.embedding for face in faces]))
     except GalleryNotFound:
         raise FaceNotFound("there is no such face in this gallery", face_id=image_id) from None
-
-
-def _count_pair(service: FaceService, source: EmbeddedFace, target: EmbeddedFace, distance: float) -> None:
-    limit = service.thresholds.verification()
-    answer = Verification(
-        verified=is_match(distance, limit.squared_l2),
-        distance=distance,
-        threshold=limit.squared_l2,
-        far=limit.far,
-        distance_far=service.card.far_at(distance),
-        face1=source,
-        face2=target,
-        took_ms=target.took_ms,
-    )
-    service.metrics.verified(answer)
-    service.decisions.verified(answer)
-
-
-def _count_stored(service: FaceService, gallery: str, face: EmbeddedFace, stored: Candidate) -> None:
-    limit = service.thresholds.verification()
-    answer = SubjectVerification(
-        verified=is_match(stored.distance, limit.squared_l2),
-        distance=stored.distance,
-        threshold=limit.squared_l2,
-        far=limit.far,
-        distance_far=service.card.far_at(stored.distance),
-        face=face,
-        nearest=stored,
-        gallery=gallery,
-        took_ms=face.took_ms,
-    )
-    service.metrics.verified(answer)
-    service.decisions.verified(answer, gallery=gallery, subject_id=stored.subject_id)
