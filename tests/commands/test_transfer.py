@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from app.domain import Embedding
 from app.gallery.engine import open_engine
@@ -15,7 +16,6 @@ from app.gallery.migration import migrate
 from app.gallery.sealing import TemplateKeys, read_keys
 from app.gallery.store import GalleryStore
 from app.service import FaceService
-from app.settings import SecretStr
 from tests.commands.conftest import Command
 from tests.gallery.faces import new_face
 

@@ -1,0 +1,46 @@
+"""Which networks run, where, and on how many threads."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class ModelSettings(BaseModel):
+    """The detector and the embedding model."""
+
+    weights_dir: Path = Field(
+        REPOSITORY / "models" / "weights", description="Folder of the ONNX files; by default the repository's own."
+    )
+    model: str = Field(
+        "facenet-nn2-128", min_length=1, description="Name of the embedding model's file, without `.onnx`."
+    )
+    start_without_faces: bool = Field(
+        False,
+        description="Start although faces are stored of other models and none of the served one; for enrolling them "
+        "again after a change of the model where no crops were kept.",
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run; `cuda` needs the `gpu` extra.")
+    image_workers: int = Field(
+        default_factory=_available_cores,
+        ge=1,
+        le=256,
+        description="Threads that decode photographs and find faces; by default one a core.",
+    )
+    detector_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one detection.")
+    embedder_threads: int = Field(
+        default_factory=_available_cores,
+        ge=1,
+        le=256,
+        description="ONNX Runtime threads that share one batch of faces; by default one a core.",
+    )
+    min_face_px: float = Field(
+        40.0, ge=12, description="Shorter side of the smallest face that is looked for, in pixels of the photograph."
+    )
