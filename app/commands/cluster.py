@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.connection import ApiKeyOption, AsJson, ServerOption, connected
+from app.commands.connection import DEFAULT_JOBS, ApiKeyOption, AsJson, JobsOption, ServerOption, connected
 from app.commands.progress import counted
 from app.commands.verify import ThresholdOption
 from app.terminal import ExitStatus, plain_errors
@@ -41,8 +40,7 @@ def cluster(
         float | None, typer.Option(help="Wanted false-accept rate of one comparison; by default the model's own.")
     ] = None,
     max_faces: Annotated[int, typer.Option(min=0, help="Most faces of a photograph, largest first; 0 is all.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Requests at once; by default one a core.")] = os.cpu_count()
-    or 1,
+    jobs: JobsOption = DEFAULT_JOBS,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
     as_json: AsJson = False,

@@ -4,6 +4,7 @@ Either way they are asked through the client and answered by the same routes, so
 the same errors. In this process no key is asked for: who runs the command has the database at hand.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,9 @@ ApiKeyOption = Annotated[
     typer.Option("--api-key", envvar="SAMEFACE_API_KEY", help="API key for --server.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+_MOST_JOBS = 64
+DEFAULT_JOBS = min(os.cpu_count() or 1, _MOST_JOBS)
+JobsOption = Annotated[int, typer.Option(min=1, max=_MOST_JOBS, help="Requests at once; by default one a core.")]
 GalleryOption = Annotated[str, typer.Option("--gallery", help="Name of the gallery.")]
 
 # Nobody else waits for what a command does by itself.
