@@ -3,7 +3,7 @@
 It needs httpx and pydantic, and nothing of the service: neither numpy nor ONNX Runtime is imported.
 """
 
-from app.client.client import AsyncSameface, Sameface
+from app.client.async_sameface import AsyncSameface
 from app.client.errors import UnexpectedAnswer, Unreachable
 from app.client.images import Image
 from app.client.results import (
@@ -24,6 +24,7 @@ from app.client.results import (
     Verification,
 )
 from app.client.retries import Retries
+from app.client.sameface import Sameface
 from app.errors import (
     BadInput,
     BadRequest,

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import httpx
 
-from app.client.calls import Call
+from app.client.call import Call
 from app.client.errors import UnexpectedAnswer, error_of, retry_after_seconds
 from app.client.retries import RETRIED_STATUSES, Retries
 from app.errors import SamefaceError

@@ -2,18 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote
 
 from app.client import results
+from app.client.call import Call, plain
 from app.client.images import Image, read_image, read_images
 from app.errors import BadRequest
-
-T = TypeVar("T")
 
 
 class _Left(Enum):
@@ -21,31 +19,6 @@ class _Left(Enum):
 
 
 LEFT = _Left.AS_IT_IS
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """A request: `fields` travel as a form where there are `images`, else as JSON; those that are None are left out."""
-
-    method: str
-    path: str
-    read: Callable[[bytes], T]
-    query: Mapping[str, Any] = field(default_factory=dict)
-    fields: Mapping[str, Any] | None = None
-    images: Sequence[tuple[str, bytes]] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    answers: frozenset[int] = frozenset({200, 201})
-
-    def as_request(self) -> dict[str, Any]:
-        """The arguments of httpx's `request`."""
-        request: dict[str, Any] = {"method": self.method, "url": self.path, "headers": dict(self.headers)}
-        request["params"] = _given(self.query)
-        if self.images:
-            request["data"] = {name: _text(value) for name, value in _given(self.fields or {}).items()}
-            request["files"] = [(name, ("image", content)) for name, content in self.images]
-        elif self.fields is not None:
-            request["json"] = dict(self.fields)
-        return request
 
 
 def verify(
@@ -245,7 +218,7 @@ def update_subject(
 ) -> Call[results.Subject]:
     """Change what is given. None takes a name or an expires_at away; metadata is replaced whole."""
     given = {"name": name, "metadata": metadata, "expires_at": expires_at}
-    fields = {key: _plain(value) for key, value in given.items() if value is not LEFT}
+    fields = {key: plain(value) for key, value in given.items() if value is not LEFT}
     read = results.Subject.model_validate_json
     return Call("PATCH", _subject(subject_id), read, query={"gallery": gallery}, fields=fields)
 
@@ -318,16 +291,3 @@ def _segment(name: str) -> str:
     if not name:
         raise BadRequest("an id or a name is empty")
     return quote(name, safe="")
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _text(value: Any) -> str:
-    """A form carries text: metadata as JSON, times in ISO 8601."""
-    return json.dumps(value) if isinstance(value, Mapping) else str(_plain(value))

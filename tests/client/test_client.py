@@ -106,7 +106,7 @@ def test_photographs_that_cannot_be_used_are_reported(
 
 
 def test_lists_are_read_page_by_page(client: Sameface, portrait: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.client.client._PAGE_ITEMS", 2)
+    monkeypatch.setattr("app.client.sameface.PAGE_ITEMS", 2)
     names = [f"page-{uuid4().hex}" for _ in range(5)]
     for name in names:
         client.create_gallery(name)

@@ -1,0 +1,71 @@
+"""What both clients share: which server, how its methods are described, and when a job has its result."""
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from app import __version__
+from app.client import calls
+from app.client.call import Call
+from app.client.errors import error_in
+from app.client.results import Clustering, ClusterJob
+from app.client.retries import Retries
+
+Item = TypeVar("Item", covariant=True)
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+SERVER_VARIABLE = "SAMEFACE_SERVER"
+API_KEY_VARIABLE = "SAMEFACE_API_KEY"
+
+# The service itself answers within 30 s unless it is configured otherwise.
+TIMEOUT_SECONDS = 60.0
+_CONNECT_SECONDS = 5.0
+PAGE_ITEMS = 1000
+POLL_SECONDS = 0.5
+
+
+class Page(Protocol[Item]):
+    """What lists come in."""
+
+    @property
+    def items(self) -> Sequence[Item]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+class Session:
+    """What both clients know of the server."""
+
+    def __init__(
+        self, server: str | None, api_key: str | None, timeout_seconds: float, retries: Retries | None
+    ) -> None:
+        url = server or os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"the server {url!r} is no URL; one is written like https://faces.example:8443")
+        key = api_key or os.environ.get(API_KEY_VARIABLE)
+        self.retries = retries or Retries()
+        self._options: dict[str, Any] = {
+            "base_url": url,
+            "timeout": httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+            "headers": {"User-Agent": f"sameface/{__version__}"} | ({"X-API-Key": key} if key else {}),
+        }
+
+
+def sign(send: Callable[..., Any], build: Callable[..., Any]) -> None:
+    """What `help` shows: the parameters of `build` after `self`."""
+    signature = inspect.signature(build)
+    myself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [myself, *signature.parameters.values()]
+    send.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+
+
+def next_step(answer: Clustering | ClusterJob) -> Clustering | Call[ClusterJob]:
+    """The result of grouping, or the request that asks for it again; raises what the job failed with."""
+    if isinstance(answer, Clustering):
+        return answer
+    if answer.problem is not None:
+        raise error_in(answer.problem)
+    return answer.result or calls.cluster_job(answer.job_id)
