@@ -79,6 +79,14 @@ def windows(crops: Tensor, side: int, shift_px: int, generator: torch.Generator)
     return torch.stack([crop[y : y + side, x : x + side] for crop, (y, x) in zip(crops, corner, strict=True)])
 
 
+def resized(x: Tensor, side: int) -> Tensor:
+    """Pictures (n, 3, h, h) scaled to `side` pixels, without aliasing; channels last."""
+    if x.shape[-1] == side:
+        return x
+    small = functional.interpolate(x, size=(side, side), mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
 def rotated(x: Tensor, side: int, degrees: float, zoom: float, generator: torch.Generator) -> Tensor:
     """The middle `side` pixels of whole crops (n, 3, stored, stored), turned and scaled about the middle."""
     count, stored = len(x), x.shape[-1]

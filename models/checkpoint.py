@@ -6,6 +6,7 @@ state needs to be kept.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Run:
     loss: nn.Module | None  # on people; None where a teacher alone is imitated
     optimiser: torch.optim.Optimizer
     crop: CropSpec
+    data: dict[str, int] = field(default_factory=dict)  # what is trained on, counted
     step: int = 0
     elapsed_seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
@@ -46,6 +48,7 @@ def save(options: Options, run: Run) -> None:
         "sums": run.sums,
         "summed_steps": run.summed_steps,
         "template": run.crop.template,
+        "data": run.data,
         "options": _plain(asdict(options)),
     }
     unfinished = options.out / "last.pt.tmp"
@@ -70,16 +73,18 @@ def resume(options: Options, run: Run) -> None:
     log.write_text("".join(row + "\n" for row in rows if json.loads(row)["step"] <= run.step))
 
 
-def start_from(path: Path, network: nn.Module) -> list[str]:
+def start_from(path: Path, network: nn.Module, besides: Collection[str] = ()) -> list[str]:
     """Fill a network with a checkpoint's weights, or a published file's; returns the names that begin fresh.
 
-    A head of another embedding size, and whatever else the file lacks or has in another shape, keeps its fresh
-    weights. Raises ValueError where that is more than half of the network: the file is then of something else.
+    A head of another embedding size, what is named in `besides`, and whatever else the file lacks or has in another
+    shape, keeps its fresh weights. Raises ValueError where that is more than half of the network: the file is then
+    of something else.
     """
     state = torch.load(path, weights_only=True)
     weights: dict[str, Tensor] = state.get("network", state)
     own = network.state_dict()
-    fitting = {name: w for name, w in weights.items() if name in own and w.shape == own[name].shape}
+    wanted = own.keys() - set(besides)
+    fitting = {name: w for name, w in weights.items() if name in wanted and w.shape == own[name].shape}
     taken, all_ = (sum(own[name].numel() for name in names) for names in (fitting, own))
     if taken < all_ / 2:
         raise ValueError(f"{path} holds {taken} of this network's {all_} weights; at least half are needed")

@@ -6,6 +6,7 @@ background thread while the network is busy with the one before.
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,11 @@ class Batch(NamedTuple):
 class Crops:
     """All parts of a folder of prepared crops, addressed by one index."""
 
-    def __init__(self, folder: Path, teacher: Path | None = None) -> None:
-        """`teacher`: float32 (crops, d) as `models.teacher` writes it; raises ValueError when its length differs."""
+    def __init__(self, folder: Path, teacher: Path | None = None, people_share: float = 1.0, seed: int = 0) -> None:
+        """`teacher`: float32 (crops, d) as `models.teacher` writes it; raises ValueError when its length differs.
+
+        With a `people_share` below 1 only the crops of so many people are there (see `share_of_people`).
+        """
         parts = sorted(folder.glob("part-?????.npy"))
         self._arrays = [np.load(path, mmap_mode="r") for path in parts]
         self._starts = np.cumsum([0] + [len(array) for array in self._arrays])
@@ -48,17 +52,33 @@ class Crops:
         self.files = [path for path, _, _ in rows]
         self.people = np.array([number[name] for name in names], dtype=np.int64)
         self.teacher = np.zeros((len(rows), 0), np.float32) if teacher is None else np.load(teacher)
-        if not len(self.people) == len(self.teacher) == len(self):
-            raise ValueError(f"{len(self)} crops, {len(self.people)} rows, {len(self.teacher)} teacher embeddings")
+        stored = int(self._starts[-1])
+        if not len(self.people) == len(self.teacher) == stored:
+            raise ValueError(f"{stored} crops, {len(self.people)} rows, {len(self.teacher)} teacher embeddings")
 
+        self._kept = np.arange(len(rows))
+        if people_share < 1:
+            self._keep(share_of_people(self.people, people_share, seed))
         self._geometry = folder / "crop.json"
+
+    def _keep(self, kept: NDArray[np.int64]) -> None:
+        """Only these crops; people are numbered anew, without gaps."""
+        self._kept, self.teacher = kept, self.teacher[kept]
+        self.files = [self.files[i] for i in kept]
+        labels, people = np.unique(self.people[kept], return_inverse=True)
+        unlabelled = int(UNLABELLED in labels)
+        self.people = people - unlabelled
+        self.names = [self.names[label] for label in labels[unlabelled:]]
 
     @property
     def stored_px(self) -> int:
         return int(self._arrays[0].shape[1])
 
-    def spec(self, side: int) -> CropSpec:
-        """The geometry of the middle `side` pixels of these crops, for the model card."""
+    def spec(self, side: int, crop_px: int = 0) -> CropSpec:
+        """The geometry of the middle of these crops, for the model card: `side` pixels, or `crop_px` scaled to them."""
+        if crop_px and crop_px != side:
+            scaled = self.spec(crop_px).scaled(side)
+            return replace(scaled, template=tuple((round(x, 6), round(y, 6)) for x, y in scaled.template))
         if self._geometry.exists():
             fields = json.loads(self._geometry.read_text())
             stored = CropSpec(fields["crop_px"], tuple((x, y) for x, y in fields["template"]))
@@ -69,12 +89,26 @@ class Crops:
         return replace(stored, crop_px=side, template=template)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self.people)
 
     def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Crops as uint8 (n, side, side, 3)."""
+        indices = self._kept[indices]
         part = np.searchsorted(self._starts, indices, side="right") - 1
         return np.stack([self._arrays[p][i - self._starts[p]] for p, i in zip(part, indices, strict=True)])
+
+
+def share_of_people(people: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
+    """Indices, ascending, of all crops of a share of the people, and of that share of those whom nobody named.
+
+    Whoever is in a share is in every larger one of the same seed. At least one person stays, if there is one.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.unique(people[people != UNLABELLED]))
+    unlabelled = rng.permutation(np.flatnonzero(people == UNLABELLED))
+    chosen = labels[: math.ceil(share * len(labels))]
+    strangers = unlabelled[: math.ceil(share * len(unlabelled))]
+    return np.sort(np.concatenate([np.flatnonzero(np.isin(people, chosen)), strangers]))
 
 
 def shuffled(count: int, batch_size: int, *seed: int) -> Iterator[NDArray[np.int64]]:

@@ -43,7 +43,8 @@ def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
     network = build(options["network"], options["embedding_size"], options["side"])
     network.load_state_dict(state["network"])
     crop = CropSpec().widened((options["side"] - CropSpec().crop_px) // 2)  # of runs that did not record it
-    return network.eval(), options | {"step": state["step"], "template": state.get("template", crop.template)}
+    known = {"step": state["step"], "template": state.get("template", crop.template), "data": state.get("data", {})}
+    return network.eval(), options | known
 
 
 def export_network(network: nn.Module, side: int, path: Path) -> None:
@@ -123,7 +124,8 @@ def main() -> None:
         input=expected,
         default_far=options.default_far,
         calibration=calibration(table, options.calibration_data),
-        provenance=provenance(options),
+        provenance=provenance(options)
+        | {"trained_on": trained["data"] | {"people_share": trained.get("people_share", 1.0)}},
         results={path.stem: json.loads(path.read_text()) for path in options.results}
         | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(options.out)},
     )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.augment import planes
+from models.augment import planes, resized
 from models.data import Crops, people_by_faces, shuffled
 from models.losses import squared_l2_matrix
 from models.mining import Triplets, hardest, hardest_positives
@@ -29,10 +29,12 @@ def mine_offline(network: nn.Module, crops: Crops, options: Options, step: int) 
     faces = options.faces_per_person or 4
     (subset,) = islice(people_by_faces(crops.people, options.mine_crops, faces, options.seed, step), 1)
     device = next(network.parameters()).device
+    learning = [module for module in network.modules() if module.training]
     network.eval()
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bf16):
-        rows = [network(_middle(crops[part], options.side).to(device)).cpu() for part in _parts(subset)]
-    network.train()
+        rows = [network(_shown(crops[part], options).to(device)).cpu() for part in _parts(subset)]
+    for module in learning:
+        module.training = True
     embeddings = torch.cat(rows).float()
     triplets = hardest_triplets(squared_l2_matrix(embeddings, embeddings), torch.from_numpy(crops.people[subset]))
     return subset[torch.stack(triplets, dim=1).numpy()]
@@ -59,7 +61,8 @@ def _parts(subset: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.array_split(subset, -(-len(subset) // EMBED_BATCH))
 
 
-def _middle(crops: NDArray[np.uint8], side: int) -> torch.Tensor:
-    margin = (crops.shape[1] - side) // 2
-    middle = torch.from_numpy(crops[:, margin : margin + side, margin : margin + side])
-    return planes(middle).contiguous(memory_format=torch.channels_last)
+def _shown(crops: NDArray[np.uint8], options: Options) -> torch.Tensor:
+    shown_px = options.crop_px or options.side
+    margin = (crops.shape[1] - shown_px) // 2
+    middle = torch.from_numpy(crops[:, margin : margin + shown_px, margin : margin + shown_px])
+    return resized(planes(middle).contiguous(memory_format=torch.channels_last), options.side)

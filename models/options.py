@@ -28,11 +28,15 @@ class Options:
     augmentation: Augmentation = field(default_factory=Augmentation)
     teacher: Path | None = knob(None, "embeddings to imitate, as models.teacher writes them")  # noqa: RUF009 (a field)
     start_from: Path | None = knob(None, "weights to begin with: a last.pt or a published file")  # noqa: RUF009
+    fresh_head: bool = knob(False, "with --start-from: what depends on the embedding size begins fresh though it fits")
+    frozen_trunk: bool = knob(False, "with --start-from: learn only what begins fresh")
+    people_share: float = knob(1.0, "share of the people to train on, drawn by the seed; smaller shares lie in larger")
     resume: bool = knob(False, "go on from OUT/last.pt exactly as if never interrupted")
 
     network: str = knob("nn2", "a row of the table of networks", tuple(NETWORKS))
-    embedding_size: int = knob(128, "coordinates of an embedding; a teacher's own where there is one")
+    embedding_size: int = knob(128, "coordinates of an embedding; a teacher of another size is mapped to it")
     side: int = knob(112, "input side in pixels: the middle of the prepared crops")
+    crop_px: int = knob(0, "pixels of the prepared crops that are scaled to the input side; 0: as many as that side")
     growing: float = knob(0.0, "share of training on smaller pictures")
     growing_scales: tuple[float, ...] = knob((5 / 7, 6 / 7), "their sides, one after another, as shares of the side")
 
@@ -48,6 +52,7 @@ class Options:
     mine_crops: int = knob(2048, "crops that offline mining looks at each time")
 
     passes: float = knob(4.0, "how often every crop is seen: sets the number of steps")
+    steps: int = knob(0, "where above 0 the number of steps, whatever the passes")
     minutes: float = knob(0.0, "where above 0 the schedule follows the clock and ends then, whatever the passes")
     batch_size: int = knob(128, "faces in a batch")
     faces_per_person: int = knob(0, "K of P x K batches; 0 draws crops at random, which suits distillation alone")
@@ -87,6 +92,11 @@ def parse(description: str, words: list[str] | None = None) -> Options:
         parser.error(f"--side {chosen['side']}: {chosen['network']} needs at least {row.smallest_px}")
     if row.one_size and chosen["growing"]:
         parser.error(f"--growing: {chosen['network']} takes pictures of one size only")
+    if not 0 < chosen["people_share"] <= 1:
+        parser.error(f"--people-share {chosen['people_share']}: a share of the people lies above 0 and up to 1")
+    for flag in ("fresh_head", "frozen_trunk"):
+        if chosen[flag] and not chosen["start_from"]:
+            parser.error(f"--{flag.replace('_', '-')}: there is no --start-from to take the rest of the weights from")
     if chosen["mine_steps"] and chosen["loss"] not in ON_TRIPLETS:
         parser.error(f"--mine-steps: {chosen['loss']} takes no triplets; {' and '.join(ON_TRIPLETS)} do")
     return Options(augmentation=picked, **chosen)

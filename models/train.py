@@ -13,45 +13,46 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from models.augment import resized
 from models.checkpoint import Run, report, resume, save, start_from
 from models.data import UNLABELLED, Batch, Crops, batches, people_by_faces, seed_at, shuffled
 from models.losses import LOSSES, Loss, Problem, distillation, squared_l2_matrix
 from models.mining import Mined, active_share, mine
-from models.networks import build
+from models.networks import build, head
 from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
 from models.schedule import make_optimiser, set_learning_rate, side_at
+from models.targets import targets
 
 
 def main() -> None:
-    options = parse(str(__doc__))
+    train(parse(str(__doc__)))
+
+
+def train(options: Options) -> None:
+    """Train as the options say; OUT/last.pt holds the result."""
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     # data
-    crops = Crops(options.crops, options.teacher)
-    if crops.teacher.shape[1] not in (0, options.embedding_size):
-        raise SystemExit(
-            f"{options.teacher} is {crops.teacher.shape[1]}-D; --embedding-size is {options.embedding_size}"
-        )
-    steps = int(options.passes * len(crops) / options.batch_size)
+    crops = Crops(options.crops, options.teacher, options.people_share, options.seed)
+    crops.teacher = targets(crops.teacher, options.embedding_size)
+    steps = options.steps or int(options.passes * len(crops) / options.batch_size)
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
 
     # network, loss and optimiser
     network = build(options.network, options.embedding_size, options.side)
     network = network.to(device, memory_format=torch.channels_last)
-    if options.start_from:
-        fresh = start_from(options.start_from, network)
-        print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")
+    frozen = begin(network, options)
     loss = make_loss(options, len(crops.names))
     learning = [network] if loss is None else [network, loss.to(device)]
-    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.side))
+    counts = {"photographs": len(crops), "people": len(crops.names)}
+    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.side, options.crop_px), counts)
     if options.resume:
         resume(options, run)
 
@@ -60,13 +61,16 @@ def main() -> None:
     saved, begun = time.monotonic(), time.monotonic() - run.elapsed_seconds
     bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
     network.train()
+    for module in frozen:
+        module.eval()
     for step in bar:
         progress = run.elapsed_seconds / (60 * options.minutes) if options.minutes else step / steps
         if progress >= 1:
             break
         torch.manual_seed(seed_at(options.seed, step, purpose=1))  # dropout
         set_learning_rate(run.optimiser, options, progress)
-        batch = resized(next(feed), side_at(options, progress))
+        batch = next(feed)
+        batch = batch._replace(images=resized(batch.images, side_at(options, progress)))
         losses = train_step(run, batch, options, device)
         run.step, run.elapsed_seconds = step + 1, time.monotonic() - begun
         run.summed_steps += 1
@@ -78,6 +82,20 @@ def main() -> None:
             save(options, run)
             saved = time.monotonic()
     save(options, run)
+
+
+def begin(network: nn.Module, options: Options) -> list[nn.Module]:
+    """Fill a fresh network from `--start-from`; returns the layers that are to learn nothing, not even norms."""
+    if options.start_from is None:
+        return []
+    fresh = start_from(options.start_from, network, head(options.network, options.side) if options.fresh_head else ())
+    print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")
+    if not options.frozen_trunk:
+        return []
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(name in fresh)
+    learning = {name.rpartition(".")[0] for name in fresh}
+    return [m for name, m in network.named_modules() if name not in learning and not list(m.children())]
 
 
 def make_loss(options: Options, people: int) -> Loss | None:
@@ -109,7 +127,8 @@ def fed(run: Run, crops: Crops, options: Options, steps: int) -> Iterator[Batch]
             stream = islice(offline_indices(run.mined, options, mined_at), start - mined_at, stop - mined_at)
         else:
             stream = islice(online_indices(crops, options), start, stop)
-        yield from batches(crops, stream, options.side, options.seed, start, options.augmentation)
+        shown_px = options.crop_px or options.side
+        yield from batches(crops, stream, shown_px, options.seed, start, options.augmentation)
 
 
 def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]]:
@@ -117,13 +136,6 @@ def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]
     if options.faces_per_person:
         return people_by_faces(crops.people, options.batch_size, options.faces_per_person, options.seed)
     return shuffled(len(crops), options.batch_size, options.seed)
-
-
-def resized(batch: Batch, side: int) -> Batch:
-    if batch.images.shape[-1] == side:
-        return batch
-    small = functional.interpolate(batch.images, size=(side, side), mode="bilinear", antialias=True)
-    return batch._replace(images=small.contiguous(memory_format=torch.channels_last))
 
 
 def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -> dict[str, float]:

@@ -1,40 +1,58 @@
 """What was measured, for people: `report.json`, `report.md` with its tables, and pictures."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.faces.card import ModelCard
-from models.evaluation import pictures
+from models.evaluation import pictures, training_tables
 from models.evaluation.image_quality import FACE_PIXELS, JPEG_QUALITIES
+from models.evaluation.markdown import table
 
 Sections = dict[str, Any]
 
 
 def write_report(card: ModelCard, sections: Sections, folder: Path) -> None:
-    """Write `report.json`, `report.md` and a picture for each section that has one into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `report.json`, `report.md` and a picture for each section that has one into `folder`.
+
+    The tables of `models.evaluation.tables`, which are of other networks, stay as they are there.
+    """
     model = {
         "id": card.id,
         "sha256": card.sha256,
         "architecture": card.architecture,
         "calibration": card.calibration.data,
     }
+    kept = {name: section for name, section in _existing(folder).items() if name == "training_tables"}
+    _write(model, sections | kept, folder)
+
+
+def update_report(sections: Sections, folder: Path) -> None:
+    """Put sections into the report that lies in `folder`, in place of those of the same names."""
+    found = _existing(folder)
+    _write(found.pop("model", {}), found | sections, folder)
+
+
+def _existing(folder: Path) -> Sections:
+    path = folder / "report.json"
+    found: Sections = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _write(model: Sections, sections: Sections, folder: Path) -> None:
+    """`model` is empty where a report has no model of its own yet."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps({"model": model, **sections}, indent=1) + "\n")
     drawn = pictures.draw(sections, folder)
-    parts = [f"# {card.id}", f"{card.architecture}; sha-256 `{card.sha256}`. Made by `python -m models.report`."]
+    parts = ["# Report"]
+    if model:
+        made = f"{model['architecture']}; sha-256 `{model['sha256']}`. Made by `python -m models.report`."
+        parts = [f"# {model['id']}", made]
     for name, section in sections.items():
         parts += TABLES[name](section)
         if name in drawn:
             parts.append(f"![{name.replace('_', ' ')}]({drawn[name]})")
     (folder / "report.md").write_text("\n\n".join(parts) + "\n")
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def _lists(section: Sections) -> list[str]:
@@ -198,4 +216,5 @@ TABLES: dict[str, Any] = {
     "cohorts": _cohorts,
     "youtube_faces": _youtube,
     "comparison": _comparison,
+    "training_tables": training_tables.markdown,
 }

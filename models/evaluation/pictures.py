@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from models import plot
+from models.evaluation import training_tables
 
 Sections = dict[str, Any]
 
@@ -115,4 +116,5 @@ PICTURES: dict[str, Callable[[Sections, Path], None]] = {
     "cohorts": _cohorts,
     "open_set": _open_set,
     "comparison": _comparison,
+    "training_tables": lambda sections, out: training_tables.draw(sections["training_tables"], out),
 }

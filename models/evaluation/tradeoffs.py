@@ -66,7 +66,6 @@ def _checkpoint(path: Path, folder: Path, threads: int) -> Model:
     exported = folder / f"{path.parent.name}-{path.stem}.onnx"
     export_network(network, trained["side"], exported)
     expected = CardInput(crop_px=trained["side"], template=trained["template"])
-    crops = Path(trained["crops"])
     return Model(
         f"{path.parent.name}/{path.name}",
         unmarked(exported, expected, threads),
@@ -74,8 +73,27 @@ def _checkpoint(path: Path, folder: Path, threads: int) -> Model:
         trained["embedding_size"],
         sum(parameter.numel() for parameter in network.parameters()),
         multiply_adds.of(exported),
-        len(Crops(crops)) if any(crops.glob("part-?????.npy")) else None,
+        _photographs(trained),
     )
+
+
+def _photographs(trained: dict[str, Any]) -> int | None:
+    """As the checkpoint has it; of one that does not say, what lies in its crops now."""
+    crops = Path(trained["crops"])
+    counted: int | None = trained["data"].get("photographs")
+    return counted or (len(Crops(crops)) if any(crops.glob("part-?????.npy")) else None)
+
+
+def described(model: Model) -> dict[str, Any]:
+    """What is known of a model without running it."""
+    return {
+        "model": model.name,
+        "embedding_size": model.embedding_size,
+        "input_px": model.expected.crop_px,
+        "parameters": model.parameters,
+        "multiply_adds": model.multiply_adds,
+        "training_photographs": model.training_photographs,
+    }
 
 
 def row(model: Model, lfw: Path, lfw_crops: dict[str, Crop], held_out: Crops | None) -> dict[str, Any]:
@@ -84,12 +102,7 @@ def row(model: Model, lfw: Path, lfw_crops: dict[str, Crop], held_out: Crops | N
     squared_l2 = distances(pairs, embed_all(lfw_crops, model.embed))
     folds = fold_accuracy(squared_l2, pairs.same, pairs.fold)
     result: dict[str, Any] = {
-        "model": model.name,
-        "embedding_size": model.embedding_size,
-        "input_px": model.expected.crop_px,
-        "parameters": model.parameters,
-        "multiply_adds": model.multiply_adds,
-        "training_photographs": model.training_photographs,
+        **described(model),
         "ms_per_face": round(milliseconds(model), 2),
         "lfw_accuracy": round(folds.mean, 5),
         "lfw_accuracy_standard_error": round(folds.standard_error, 5),

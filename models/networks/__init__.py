@@ -3,9 +3,11 @@
 `python -m models.networks` prints the table as counted.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from models.networks.count import Size
@@ -48,6 +50,15 @@ NETWORKS: dict[str, Network] = {
         DeepID2, (55, 47), None, None, "DeepID2, figure 1", paper_embedding_size=160, smallest_px=32, one_size=True
     ),
 }  # fmt: skip
+
+
+def head(name: str, side: int = 112) -> set[str]:
+    """Names of the weights, and running means, whose shape depends on the embedding size."""
+    with torch.device("meta"), warnings.catch_warnings():
+        # Initialising weights that do not exist is said to do nothing.
+        warnings.simplefilter("ignore", UserWarning)
+        shapes = [{name_: w.shape for name_, w in build(name, size, side).state_dict().items()} for size in (8, 16)]
+    return {weight for weight, shape in shapes[0].items() if shapes[1][weight] != shape}
 
 
 def build(name: str, embedding_size: int = 128, side: int = 112) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from app.faces.crop import CropSpec
-from models.data import UNLABELLED, Crops, batches, people_by_faces, shuffled
+from models.data import UNLABELLED, Crops, batches, people_by_faces, share_of_people, shuffled
 from tests.models.conftest import FACES, PEOPLE
 
 
@@ -36,6 +36,46 @@ def test_the_geometry_of_a_window_is_that_of_the_crops_it_is_cut_from(tmp_path: 
     (tmp_path / "crop.json").write_text(json.dumps(asdict(spec)))
     assert Crops(tmp_path).spec(160) == CropSpec(160, rounded(CropSpec().scaled(160)))
     assert Crops(tmp_path).spec(176) == CropSpec(176, rounded(spec))
+
+
+def test_the_geometry_of_crops_that_are_scaled_is_scaled_with_them(crops_folder: Path) -> None:
+    spec = Crops(crops_folder).spec(36, crop_px=72)
+    assert spec.crop_px == 36
+    np.testing.assert_allclose(spec.template, np.array(Crops(crops_folder).spec(72).template) / 2, atol=1e-6)
+
+
+def test_a_share_of_the_people_brings_all_crops_of_each_and_their_teacher(crops_folder: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "teacher.npy", np.arange(PEOPLE * FACES, dtype=np.float32)[:, None])
+    everybody = Crops(crops_folder, tmp_path / "teacher.npy")
+    some = Crops(crops_folder, tmp_path / "teacher.npy", people_share=0.25, seed=1)
+    assert len(some) == len(some.files) == 2 * FACES
+    assert np.bincount(some.people).tolist() == [FACES] * len(some.names) == [FACES] * 2
+    for i in range(len(some)):
+        (number,) = some.teacher[i].astype(int)
+        assert some.files[i] == everybody.files[number]
+        assert some.names[some.people[i]] == everybody.names[everybody.people[number]]
+        np.testing.assert_array_equal(some[np.array([i])], everybody[np.array([number])])
+
+
+def test_smaller_shares_lie_in_larger_ones_and_strangers_are_drawn_alike() -> None:
+    people = np.array([*np.repeat(np.arange(64), 3), *[UNLABELLED] * 40])
+    shares = [set(share_of_people(people, share, seed=7)) for share in (1 / 64, 1 / 8, 0.5, 1)]
+    assert all(smaller < larger for smaller, larger in pairwise(shares))
+    counts = [(len(np.unique(own[own != UNLABELLED])), int((own == UNLABELLED).sum()))
+              for own in (people[sorted(share)] for share in shares)]  # fmt: skip
+    assert counts == [(1, 1), (8, 5), (32, 20), (64, 40)]
+    assert set(share_of_people(people, 0.5, seed=8)) != shares[2]
+
+
+def test_people_keep_their_numbers_apart_from_strangers_in_a_share(tmp_path: Path) -> None:
+    np.save(tmp_path / "part-00000.npy", np.zeros((6, 8, 8, 3), np.uint8))
+    rows = [("a", "ann"), ("b", ""), ("c", "ann"), ("d", ""), ("e", "bob"), ("f", "cem")]
+    (tmp_path / "part-00000.tsv").write_text("".join(f"{file}\t{name}\tmade\n" for file, name in rows))
+    crops = Crops(tmp_path, people_share=0.5, seed=1)
+    assert sorted(set(crops.people)) == [UNLABELLED, 0, 1]
+    named = {file: name for file, name in rows if name}
+    found = {file: crops.names[number] for file, number in zip(crops.files, crops.people, strict=True) if number >= 0}
+    assert found == {file: f"made/{named[file]}" for file in found}
 
 
 def test_teacher_embeddings_of_another_number_are_refused(crops_folder: Path, tmp_path: Path) -> None:

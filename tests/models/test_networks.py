@@ -9,7 +9,7 @@ from torch import nn
 
 from models import export
 from models.checkpoint import start_from
-from models.networks import NETWORKS, build
+from models.networks import NETWORKS, build, head
 from models.networks.blocks import LocalConv, Maxout
 from models.networks.count import cost
 from models.networks.inception_resnet import package_file
@@ -144,6 +144,20 @@ def test_onnx_runtime_gives_the_same_embeddings_for_any_number_of_faces(name: st
     export.export_network(network, side, tmp_path / "network.onnx")
     for count in (1, 5):
         assert export.parity(network, tmp_path / "network.onnx", side, count) < export.PARITY
+
+
+@pytest.mark.parametrize(("name", "layers"), [("nn2", {"embedding.linear", "embedding.norm"}), ("nn1", {"fc7128"})])
+def test_the_head_is_what_depends_on_the_embedding_size(name: str, layers: set[str]) -> None:
+    assert {weight.rpartition(".")[0] for weight in head(name, 64)} == layers
+
+
+def test_a_head_that_fits_can_begin_fresh_all_the_same(tmp_path: Path) -> None:
+    first, second = build("deepid2", 16, 32), build("deepid2", 16, 32)
+    torch.save({"network": first.state_dict()}, tmp_path / "last.pt")
+    names = head("deepid2", 32)
+    assert set(start_from(tmp_path / "last.pt", second, names)) == names
+    for name, weight in second.state_dict().items():
+        assert torch.equal(weight, first.state_dict()[name]) == (name not in names or name.endswith("bias"))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def test_flags_are_read_in_their_types() -> None:
         ("--network deepface --side 152 --growing 0.5", "deepface takes pictures of one size only"),
         ("--loss cosface --mine-steps 100", "cosface takes no triplets; triplet and cosine-triplet do"),
         ("--milestones a,b", "invalid comma-separated float value: 'a,b'"),
+        ("--people-share 0", "--people-share 0.0: a share of the people lies above 0 and up to 1"),
+        ("--frozen-trunk", "--frozen-trunk: there is no --start-from"),
         ("--blur 1.5", "--blur 1.5: a share lies between 0 and 1"),
     ],
 )

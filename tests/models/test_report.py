@@ -94,6 +94,15 @@ def test_every_section_has_a_table_and_the_pictures_are_drawn(tmp_path: Path) ->
             assert picture.width > 300
 
 
+def test_the_tables_of_other_networks_stay_when_a_report_is_written_anew(tmp_path: Path) -> None:
+    rows: dict[str, object] = {}  # nobody trained any yet
+    (tmp_path / "report.json").write_text(json.dumps({"model": {}, "open_set": [1], "training_tables": rows}))
+    write_report(card(), {"lfw": {}}, tmp_path)
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert set(found) == {"model", "lfw", "training_tables"}
+    assert found["training_tables"] == rows
+
+
 def test_damaged_photographs_are_cropped_once_and_measured(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,11 +60,44 @@ def test_triplets_alone_train_without_a_teacher(
     assert (tmp_path / "last.pt").exists()
 
 
-def test_a_teacher_of_another_embedding_size_is_refused(
+@pytest.mark.parametrize("size", [16, 200])
+def test_a_teacher_of_another_embedding_size_is_imitated_as_far_as_it_goes(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path, size: int
+) -> None:
+    options = [*SMALL, "--teacher", str(teacher), "--embedding-size", str(size), "--passes", "12", "--light", "0"]
+    log = run(monkeypatch, crops_folder, tmp_path, *options)
+    assert log[-1]["distillation"] < 0.9 * log[0]["distillation"]
+
+
+def test_a_fresh_head_learns_on_a_trunk_that_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit, match="is 128-D; --embedding-size is 64"):
-        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--embedding-size", "64")
+    common = ["--network", "nn2", "--teacher", str(teacher), "--steps", "3"]
+    run(monkeypatch, crops_folder, tmp_path / "trunk", *common)
+    begun = ["--start-from", str(tmp_path / "trunk" / "last.pt"), "--fresh-head", "--frozen-trunk"]
+    run(monkeypatch, crops_folder, tmp_path / "head", *common, *begun, "--people-share", "0.5")
+    trunk, found = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("trunk", "head"))
+    for name, weight in found["network"].items():
+        is_head = name.startswith(("embedding.linear", "embedding.norm"))
+        assert torch.equal(weight, trunk["network"][name]) != is_head, name
+    assert (trunk["data"], found["data"]) == ({"photographs": 48, "people": 8}, {"photographs": 24, "people": 4})
+
+
+def test_crops_are_scaled_to_a_smaller_input(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    seen = []
+    step = train.train_step
+
+    def look(run_: Any, batch: Any, *rest: Any) -> dict[str, float]:
+        seen.append(batch.images.shape[-1])
+        return step(run_, batch, *rest)
+
+    monkeypatch.setattr(train, "train_step", look)
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--teacher", str(teacher), "--crop-px", "64", "--passes", "1")
+    assert seen == [32, 32, 32]
+    template = torch.load(tmp_path / "last.pt", weights_only=True)["template"]
+    np.testing.assert_allclose(template, np.array(Crops(crops_folder).spec(64).template) / 2, atol=1e-6)
 
 
 class Interrupted(Exception):

@@ -1,0 +1,38 @@
+"""A teacher's embeddings as targets of another size."""
+
+import numpy as np
+import pytest
+
+from models.targets import Embeddings, targets
+
+
+def unit_rows(rows: Embeddings) -> Embeddings:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def teacher() -> Embeddings:
+    """Unit vectors of 12 coordinates that hardly leave five directions."""
+    rng = np.random.default_rng(1)
+    spread = np.linalg.qr(rng.normal(size=(12, 12)))[0] * np.array([1.0] * 5 + [0.02] * 7)[:, None]
+    return unit_rows((rng.normal(size=(200, 12)) @ spread).astype(np.float32))
+
+
+def test_a_teacher_of_the_same_size_and_none_at_all_stay_as_they_are(teacher: Embeddings) -> None:
+    assert targets(teacher, 12) is teacher
+    assert targets(teacher[:, :0], 64).shape == (200, 0)
+
+
+def test_more_coordinates_leave_all_distances_as_they_are(teacher: Embeddings) -> None:
+    found = targets(teacher, 40)
+    assert found.shape == (200, 40)
+    np.testing.assert_allclose(found @ found.T, teacher @ teacher.T, atol=1e-6)
+
+
+def test_fewer_coordinates_keep_what_the_teacher_consists_of(teacher: Embeddings) -> None:
+    found = targets(teacher, 5)
+    assert found.shape == (200, 5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(found @ found.T, teacher @ teacher.T, atol=0.02)
+    first_five = unit_rows(teacher[:, :5])
+    assert np.abs(first_five @ first_five.T - teacher @ teacher.T).max() > 0.3  # any five would not do
