@@ -105,7 +105,8 @@ def main() -> None:
     options = _parse()
     torch.set_num_threads(options.threads)
     said = {run.name: _words(run, options) for run in PLAN}
-    wanted = [] if options.finished else [run for run in PLAN if not options.only or run.name in options.only]
+    runs = {run.name: run for run in PLAN}
+    wanted = [] if options.finished else [runs[name] for name in options.only or runs]
     if wanted:
         crops = _lfw_crops([said[run.name] for run in wanted], options)
         for run in (bar := tqdm(wanted, unit="run", desc="tables")):
@@ -135,7 +136,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True, help="its teacher's embeddings")
     parser.add_argument("--start-from", type=Path, required=True, help="a good NN2 checkpoint at 112 px")
     parser.add_argument("--lfw", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=[run.name for run in PLAN], help="these runs alone")
+    parser.add_argument("--only", nargs="+", choices=[run.name for run in PLAN], help="these runs alone, in this order")
     parser.add_argument("--finished", action="store_true", help="train nothing, write the runs that are finished")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder of the report that gets the tables")
