@@ -114,9 +114,9 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     from app.gallery.decisions import DecisionLog
     from app.gallery.engine import open_engine
     from app.gallery.follower import GalleryFollower
-    from app.gallery.index import GalleryIndex
     from app.gallery.listener import ChangeListener
     from app.gallery.migration import migrate
+    from app.gallery.opening import open_index
     from app.gallery.store import GalleryStore
     from app.gallery.sweeper import Sweeper
     from app.keys.keyring import Keyring
@@ -153,14 +153,15 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
         store = GalleryStore(engine, pipeline.card.id, _template_keys(settings))
         store.check_keys()
         store.check_model(start_without_faces=settings.start_without_faces)
-        index = GalleryIndex(pipeline.card.embedding_size, compress_above_faces=settings.compress_above_faces)
+        index = open_index(settings, engine, pipeline.card.id, pipeline.card.embedding_size)
+        opened.callback(index.close)
         follower = GalleryFollower(store, index, interval_seconds=settings.follow_interval_seconds)
         follower.start()
         opened.callback(follower.stop)
         listener = ChangeListener(engine, follower.wake, retry_seconds=settings.follow_interval_seconds)
         listener.start()
         opened.callback(listener.stop)
-        _wait_for_index(follower.wait_for, store.revision(), settings)
+        _wait_for_index(follower, index, store.revision(), settings)
         answers = EnrolmentAnswers(engine, kept_hours=settings.idempotency_hours)
         sweeper = Sweeper(
             store,
@@ -228,6 +229,7 @@ def _open_metrics(
             "applied_revision": lag.applied_revision,
             "database_revision": lag.database_revision,
             "seconds_since_success": lag.seconds_since_success,
+            **index.facts,
         }
 
     opened = Metrics()
@@ -242,8 +244,12 @@ def _open_metrics(
     return opened
 
 
-def _wait_for_index(wait_for: Callable[[int, float], bool], revision: int, settings: Settings) -> None:
-    if not wait_for(revision, settings.start_wait_seconds):
+def _wait_for_index(follower: "GalleryFollower", index: "GalleryIndex", revision: int, settings: Settings) -> None:
+    if settings.index == "milvus":  # it may be away, or be built for hours: identification waits for that, not the rest
+        if not follower.wait_for(revision, settings.index_wait_seconds):
+            logger.warning("serving before the gallery index is in step: %s", index.away or "it is not there yet")
+        return
+    if not follower.wait_for(revision, settings.start_wait_seconds):
         raise ConfigurationError(
             f"the index was not loaded within {settings.start_wait_seconds:g} s; the log says why if the database "
             f"failed, and {variable('start_wait_seconds')} gives it longer"

@@ -40,7 +40,7 @@ class GallerySearcher:
     """Awaitable searches in front of a GalleryIndex."""
 
     def __init__(self, index: "GalleryIndex", *, max_batch: int, max_queue: int) -> None:
-        self._index = index
+        self.index = index
         self._batcher: MicroBatcher[Search, SearchResult | SamefaceError] = MicroBatcher(
             self._run, name="search", max_batch=max_batch, max_queue=max_queue
         )
@@ -54,18 +54,18 @@ class GallerySearcher:
 
     async def search_faces(self, gallery: str, faces: Sequence[EmbeddedFace], top_k: int) -> SearchResult:
         """Candidates of each face, of which there may be none. Raises what `search` raises."""
-        probes: Embedding = np.zeros((len(faces), self._index.embedding_size), np.float32)
+        probes: Embedding = np.zeros((len(faces), self.index.embedding_size), np.float32)
         for row, face in zip(probes, faces, strict=True):
             row[:] = face.embedding
         return await self.search(Search(gallery, probes, top_k))
 
     async def nearest_of(self, gallery: str, subject_id: str, probe: Embedding) -> Candidate:
         """One subject's face that is nearest to a probe. Raises GalleryNotFound or SubjectNotFound."""
-        return await asyncio.to_thread(self._index.nearest_of, gallery, subject_id, probe)
+        return await asyncio.to_thread(self.index.nearest_of, gallery, subject_id, probe)
 
     async def distances_to(self, gallery: str, face_id: str, probes: Embedding) -> list[Candidate]:
         """One face's distance to each probe. Raises GalleryNotFound or FaceNotFound."""
-        return await asyncio.to_thread(self._index.distances_to, gallery, face_id, probes)
+        return await asyncio.to_thread(self.index.distances_to, gallery, face_id, probes)
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -101,8 +101,8 @@ class GallerySearcher:
     ) -> Sequence[SearchResult | SamefaceError]:
         # What is wrong with one gallery is no fault of the searches of another.
         try:
-            state = self._index.state(gallery)
-            rows = iter(self._index.search(gallery, np.concatenate(group), top_k))
+            state = self.index.state(gallery)
+            rows = iter(self.index.search(gallery, np.concatenate(group), top_k))
         except SamefaceError as error:
             return [error] * len(group)
         return [SearchResult(state, [next(rows) for _ in probes]) for probes in group]

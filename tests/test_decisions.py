@@ -123,7 +123,7 @@ def test_who_expires_is_erased_by_itself(keeping: Settings, portrait: bytes) -> 
         asyncio.run(service.enroll("visitor", [portrait], gallery="visitors", expires_at=soon))
         assert service.store.subject("visitors", "visitor").expires_at == soon
         deadline = time.monotonic() + WAIT_SECONDS
-        while service.searcher._index.state("visitors").faces:
+        while service.searcher.index.state("visitors").faces:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert datetime.now(UTC) >= soon

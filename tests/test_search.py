@@ -10,8 +10,8 @@ import pytest
 from app.domain import Embedding, NewFace
 from app.errors import GalleryNotFound
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
 from app.search import GallerySearcher, Search
@@ -25,7 +25,7 @@ def unit_vectors(count: int, seed: int) -> Embedding:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> GalleryIndex:
+def index(tmp_path_factory: pytest.TempPathFactory) -> FaissIndex:
     """Galleries `a` and `b` with 30 and 20 subjects of one face, and `empty`."""
     engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('search') / 'gallery.db'}")
     migrate(engine)
@@ -35,7 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> GalleryIndex:
         store.create_gallery(gallery)
         for number, vector in enumerate(unit_vectors(count, seed)):
             store.add(gallery, f"{gallery}-{number}", [NewFace(vector, f"{number:064x}")])
-    index = GalleryIndex(SIZE)
+    index = FaissIndex(SIZE)
     follower = GalleryFollower(store, index)
     follower.start()
     assert follower.wait_for(store.revision(), 10)
@@ -45,7 +45,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> GalleryIndex:
 
 
 @contextmanager
-def searcher(index: GalleryIndex) -> Iterator[GallerySearcher]:
+def searcher(index: FaissIndex) -> Iterator[GallerySearcher]:
     opened = GallerySearcher(index, max_batch=16, max_queue=1000)
     try:
         yield opened
@@ -53,7 +53,7 @@ def searcher(index: GalleryIndex) -> Iterator[GallerySearcher]:
         opened.close()
 
 
-def test_searches_that_run_together_answer_as_if_they_ran_alone(index: GalleryIndex) -> None:
+def test_searches_that_run_together_answer_as_if_they_ran_alone(index: FaissIndex) -> None:
     probes = unit_vectors(60, seed=9)
     searches = [
         Search(gallery, probes[number : number + number % 3], top_k)
@@ -72,7 +72,7 @@ def test_searches_that_run_together_answer_as_if_they_ran_alone(index: GalleryIn
         assert [[c.subject_id for c in row] for row in together] == [[c.subject_id for c in row] for row in alone]
 
 
-def test_a_search_of_an_unknown_gallery_fails_alone(index: GalleryIndex) -> None:
+def test_a_search_of_an_unknown_gallery_fails_alone(index: FaissIndex) -> None:
     probes = unit_vectors(1, seed=9)
 
     async def scenario(work: GallerySearcher) -> list[object]:

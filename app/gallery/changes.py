@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.gallery.engine import read_tuples
 from app.gallery.sealing import SealBroken, TemplateKeys
-from app.gallery.tables import faces, galleries, gallery_state, subjects
+from app.gallery.tables import audit_entries, audit_state, faces, galleries, gallery_state, subjects
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +36,25 @@ class GalleryChange(NamedTuple):
     name: str | None
 
 
+class AuditEnd(NamedTuple):
+    """Where the chain of the audit log ended: a database that was put back to an earlier state has another one."""
+
+    position: int
+    hash: str
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that changed up to and with `revision`, which is never cut in two. The database is at `newest_revision`."""
+    """All that changed up to and with `revision`, which is never cut in two. The database is at `newest_revision`.
+
+    `audit_end` was read after that: a database that does not contain it is not the one these were read from.
+    """
 
     revision: int
     newest_revision: int
     galleries: Sequence[GalleryChange] = field(default=())
     faces: Sequence[FaceChange] = field(default=())
+    audit_end: AuditEnd | None = None
 
     @property
     def is_newest(self) -> bool:
@@ -87,7 +98,22 @@ def read_changes(
         rest = sa.and_(faces.c.revision == revision, faces.c.id > rows[-1].id)
         rows += _read_faces(connection, keys, model_id, rest)
     events = connection.execute(_GALLERIES.where(galleries.c.revision.between(after_revision + 1, revision)))
-    return Changes(revision, newest, [GalleryChange._make(row) for row in events], rows)
+    gallery_changes = [GalleryChange._make(row) for row in events]
+    end = connection.execute(sa.select(audit_state.c.position, audit_state.c.hash)).one()
+    return Changes(revision, newest, gallery_changes, rows, AuditEnd(*end))
+
+
+def contains(connection: sa.Connection, end: AuditEnd) -> bool:
+    """Whether the audit log once ended so; also true where it has been pruned beyond that, which hides it."""
+    hash_there = connection.execute(
+        sa.select(audit_entries.c.hash).where(audit_entries.c.position == end.position)
+    ).scalar_one_or_none()
+    if hash_there is not None:
+        return bool(hash_there == end.hash)
+    state = connection.execute(sa.select(audit_state)).one()
+    if end.position == state.pruned_position:
+        return bool(end.hash == state.pruned_hash)
+    return bool(end.position < state.pruned_position)
 
 
 def _read_faces(

@@ -1,4 +1,4 @@
-"""The thread that keeps an index in step with the database."""
+"""The thread that keeps an index in step with the database, or looks on while another process does."""
 
 import asyncio
 import gc
@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.gallery.changes import Changes
-from app.gallery.index import GalleryIndex
+from app.gallery.index import ChangeSink, GalleryIndex
 from app.gallery.store import GalleryStore
 
 logger = logging.getLogger(__name__)
 
 _REACH_POLL_SECONDS = 0.005
+_WATCH_POLL_SECONDS = 0.05  # while another process takes in what this one has heard of already
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class GalleryFollower:
     """Applies what changed in the database to the index, on `wake` and every `interval_seconds`.
 
     While the database is away the index serves what it has. No error ends the thread.
+
+    An index that many processes share is fed by one of them (`GalleryIndex.sinks`); the others look how far it is.
     """
 
     def __init__(self, store: GalleryStore, index: GalleryIndex, *, interval_seconds: float = 1.0) -> None:
@@ -49,6 +52,8 @@ class GalleryFollower:
         self._database_revision = 0
         self._caught_up_at: float | None = None
         self._last_error: str | None = None
+        self._feeds = True
+        self._work_left = False
         self._thread = threading.Thread(target=self._run, name="gallery-follower", daemon=True)
 
     def start(self) -> None:
@@ -69,11 +74,14 @@ class GalleryFollower:
         self._woken.set()
 
     def wait_for(self, revision: int, timeout_seconds: float) -> bool:
-        """Wait until searches see a revision. False when the time runs out or the follower stops first."""
+        """Wait until searches see a revision. False when the time runs out, the follower stops or the index is away."""
         if self._index.revision < revision:
             self.wake()
         with self._progress:
-            self._progress.wait_for(lambda: self._index.revision >= revision or self._stopping, timeout_seconds)
+            self._progress.wait_for(
+                lambda: self._index.revision >= revision or self._stopping or self._index.away is not None,
+                timeout_seconds,
+            )
         return self._index.revision >= revision
 
     async def reach(self, revision: int, timeout_seconds: float) -> bool:
@@ -101,43 +109,71 @@ class GalleryFollower:
                 self._catch_up()
             except Exception as error:
                 self._failed(error)
-            self._woken.wait(self._interval_seconds)
+            self._woken.wait(self._pause_seconds())
+
+    def _pause_seconds(self) -> float:
+        if self._last_error is not None or not self._work_left:
+            return self._interval_seconds
+        return min(self._interval_seconds, 0 if self._feeds else _WATCH_POLL_SECONDS)
 
     def _catch_up(self) -> None:
-        applied = self._index.revision
-        changes = self._store.changes(applied)
-        anew = changes.revision < applied
-        if anew:
-            logger.warning("the database went back from revision %d to %d; reading it anew", applied, changes.revision)
-            changes = self._store.changes(0)
-        if changes.is_newest:
-            self._apply(changes, anew=anew)
+        sinks = self._index.sinks()
+        self._feeds, self._work_left = bool(sinks), False
+        if not sinks:
+            self._watch()
+        for sink in sinks[:1]:
+            self._feed(sink)
+        for sink in sinks[1:]:  # page by page, so that what is searched does not fall behind
+            self._feed(sink, one_page=True)
+
+    def _watch(self) -> None:
+        newest = self._store.revision()
+        self._progressed(newest)
+        self._work_left = self._index.revision < newest
+
+    def _feed(self, sink: ChangeSink, *, one_page: bool = False) -> None:
+        changes, anew = self._first_changes(sink)
+        if changes.is_newest or one_page or anew:  # what is fed may be another one once it began anew
+            self._apply(sink, changes, anew=anew)
+            self._work_left = self._work_left or not changes.is_newest
         else:
             with _without_collector():
-                self._catch_up_far(changes, anew=anew)
+                self._feed_far(sink, changes, anew=anew)
 
-    def _catch_up_far(self, changes: Changes, *, anew: bool) -> None:
+    def _first_changes(self, sink: ChangeSink) -> tuple[Changes, bool]:
+        """The next changes for a sink; the first of all, and True, where it was fed from another state of things."""
+        applied, end = sink.position, sink.audit_end
+        changes = self._store.changes(applied)
+        if changes.revision < applied:
+            logger.warning("the database went back from revision %d to %d; reading it anew", applied, changes.revision)
+        elif end is not None and not self._store.continues(end):
+            logger.warning("the database is another one than that which was indexed; reading it anew")
+        else:
+            return changes, False
+        return self._store.changes(0), True
+
+    def _feed_far(self, sink: ChangeSink, changes: Changes, *, anew: bool) -> None:
         """Take in many changes; the next ones are read meanwhile, where the database lets others work beside that."""
         with ThreadPoolExecutor(1, thread_name_prefix="gallery-reader") as reader:
             while not self._stopping:
                 beside = self._store.reads_beside_work and not changes.is_newest
                 ahead = reader.submit(self._store.changes, changes.revision) if beside else None
-                self._apply(changes, anew=anew)
+                self._apply(sink, changes, anew=anew)
                 if changes.is_newest:
                     return
                 changes, anew = ahead.result() if ahead else self._store.changes(changes.revision), False
 
-    def _apply(self, changes: Changes, *, anew: bool) -> None:
-        self._index.apply(changes, anew=anew)
-        self._progressed(changes.newest_revision, changes.is_newest)
+    def _apply(self, sink: ChangeSink, changes: Changes, *, anew: bool) -> None:
+        sink.apply(changes, anew=anew)
+        self._progressed(changes.newest_revision)
 
-    def _progressed(self, database_revision: int, caught_up: bool) -> None:
+    def _progressed(self, database_revision: int) -> None:
         if self._last_error is not None:
             logger.info("following the database again, at revision %d", self._index.revision)
         with self._progress:
             self._database_revision = database_revision
             self._last_error = None
-            if caught_up:
+            if self._index.revision >= database_revision:
                 self._caught_up_at = time.monotonic()
             self._progress.notify_all()
 
@@ -145,11 +181,14 @@ class GalleryFollower:
         message = f"{type(error).__name__}: {error}"
         if message != self._last_error:  # once, not every second
             logger.warning(
-                "the index stays at revision %d until the database can be followed again",
+                "the index stays at revision %d until the database can be followed again: %s",
                 self._index.revision,
+                message,
                 exc_info=error,
             )
-        self._last_error = message
+        with self._progress:
+            self._last_error = message
+            self._progress.notify_all()  # who waits need not, where the index is away
 
 
 @contextmanager

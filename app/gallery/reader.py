@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from app.domain import CollectionFace, FaceCrop, Gallery, GalleryFace, Subject
 from app.errors import CropNotKept, FaceNotFound
 from app.gallery import checks, collection, crops, model_change, statements
-from app.gallery.changes import Changes, read_changes, read_revision
+from app.gallery.changes import AuditEnd, Changes, contains, read_changes, read_revision
 from app.gallery.sealing import TemplateKeys
 from app.gallery.tables import galleries, subjects
 from app.gallery.transactions import Transactions
@@ -93,6 +93,11 @@ class GalleryReader:
         """What changed after a revision, about `limit` faces at a time; repeat from the revision it names."""
         with self._transactions.read() as connection:
             return read_changes(connection, self._model_id, after_revision, limit, self._keys)
+
+    def continues(self, end: AuditEnd) -> bool:
+        """Whether this is still the database whose audit log once ended so, and not an earlier state of it."""
+        with self._transactions.read() as connection:
+            return contains(connection, end)
 
     @property
     def reads_beside_work(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import ConfigurationError
 from app.settings.decisions import DecisionSettings
+from app.settings.index import IndexSettings
 from app.settings.limits import LimitSettings
 from app.settings.model import REPOSITORY, ModelSettings
 from app.settings.quality import QualitySettings
@@ -30,6 +31,7 @@ class Settings(
     QualitySettings,
     ModelSettings,
     RetentionSettings,
+    IndexSettings,
     StorageSettings,
     ServingSettings,
     BaseSettings,
@@ -77,12 +79,12 @@ def _describe(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0])
     description = Settings.model_fields[name].description if name in Settings.model_fields else "no such setting"
     # A database URL may hold a password.
-    given = "" if name in ("database_url", "template_keys") else f"={fault['input']!s}"
+    given = "" if name in ("database_url", "template_keys", "milvus_token", "milvus_uri") else f"={fault['input']!s}"
     return f"{variable(name)}{given}: {fault['msg'].removeprefix('Value error, ')}. {description}"
 
 
 def _default_text(default: Any) -> str:
-    if default is None:
+    if default is None or default == {}:
         return "unset"
     if isinstance(default, Path):
         return f"`{default.relative_to(REPOSITORY)}`"

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from app.domain import NewFace
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.benchmarks.databases import MODEL_ID, empty_database, fill
 from tests.benchmarks.people import EMBEDDING_SIZE, gallery_embeddings, probes_of
@@ -42,7 +42,7 @@ def measure(database_url: str, faces: int, searches: int, writes: int, threads: 
     faiss.omp_set_num_threads(threads)
     before = resident_bytes()
     engine = open_engine(database_url)
-    store, index = GalleryStore(engine, MODEL_ID), GalleryIndex(EMBEDDING_SIZE)
+    store, index = GalleryStore(engine, MODEL_ID), FaissIndex(EMBEDDING_SIZE)
     follower = GalleryFollower(store, index)
     started, worked = time.perf_counter(), time.process_time()
     follower.start()
@@ -78,7 +78,7 @@ def measure_writes(store: GalleryStore, follower: GalleryFollower, writes: int) 
     return {"enrol_ms": _quantiles(enrol), "remove_ms": _quantiles(remove)}
 
 
-def measure_searches(index: GalleryIndex, embeddings: NDArray[np.float32], searches: int) -> dict[str, Any]:
+def measure_searches(index: FaissIndex, embeddings: NDArray[np.float32], searches: int) -> dict[str, Any]:
     """p50 of both, and their ratio, for single probes and for batches."""
     raw = faiss.IndexFlatL2(EMBEDDING_SIZE)
     raw.add(embeddings)

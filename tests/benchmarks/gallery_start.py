@@ -13,8 +13,8 @@ import time
 from typing import Any
 
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.rotation import rotate
 from app.gallery.sealing import TemplateKeys
 from app.gallery.store import GalleryStore
@@ -31,7 +31,7 @@ def measure(kind: str, faces: int, keys: TemplateKeys) -> dict[str, Any]:
         if keys.primary is not None:
             for _ in rotate(engine, keys):
                 pass
-        index = GalleryIndex(EMBEDDING_SIZE)
+        index = FaissIndex(EMBEDDING_SIZE)
         follower = GalleryFollower(GalleryStore(engine, MODEL_ID, keys), index)
         wall, processor = time.perf_counter(), time.process_time()
         follower._catch_up()

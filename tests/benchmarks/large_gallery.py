@@ -26,7 +26,7 @@ from tqdm import tqdm
 from app.gallery.blocks import BLOCK_ROWS, FaceBlock
 from app.gallery.changes import Changes, FaceChange
 from app.gallery.compressed import CompressedRows
-from app.gallery.index import GalleryIndex, _State
+from app.gallery.faiss_index import FaissIndex, _State
 from app.gallery.indexed import IndexedGallery
 from app.gallery.rows import ExactRows
 from tests.benchmarks import crowd
@@ -54,7 +54,7 @@ def face_block(embeddings: NDArray[np.float32], first: int) -> FaceBlock:
     )
 
 
-def filled(faces: int, compress_above_faces: int) -> GalleryIndex:
+def filled(faces: int, compress_above_faces: int) -> FaissIndex:
     """An index over `faces` faces, compressed once it has more than so many, as one that follows a database."""
     gallery = IndexedGallery("default")
     for number in tqdm(range(-(-faces // crowd.BLOCK_FACES)), desc="fill", unit="block"):
@@ -63,7 +63,7 @@ def filled(faces: int, compress_above_faces: int) -> GalleryIndex:
         count, key = gallery.faces + more.count, int(more.subject_keys[-1])
         gallery = IndexedGallery("default", gallery.rows.appended(more), count, key, count, key)
         gallery = gallery.fitted(compress_above_faces)
-    index = GalleryIndex(crowd.EMBEDDING_SIZE, compress_above_faces=compress_above_faces)
+    index = FaissIndex(crowd.EMBEDDING_SIZE, compress_above_faces=compress_above_faces)
     index._state = _State(2, {1: gallery}, {"default": gallery})
     return index
 
@@ -123,7 +123,7 @@ def _distances(rows: CompressedRows, positions: NDArray[np.int64], probes: NDArr
     return distances
 
 
-def measure_searches(index: GalleryIndex, rows: CompressedRows, repeats: int) -> dict[str, Any]:
+def measure_searches(index: FaissIndex, rows: CompressedRows, repeats: int) -> dict[str, Any]:
     """Milliseconds of the whole search for subjects, and of the exact search for rows beside it."""
     exact = ExactRows(rows.blocks)
     result = {}
@@ -135,7 +135,7 @@ def measure_searches(index: GalleryIndex, rows: CompressedRows, repeats: int) ->
     return result
 
 
-def measure_changes(index: GalleryIndex, faces: int, repeats: int) -> dict[str, Any]:
+def measure_changes(index: FaissIndex, faces: int, repeats: int) -> dict[str, Any]:
     """Milliseconds until a search sees one face more, and one of those that were there less."""
     added, removed = [], []
     for number, vector in enumerate(crowd.strangers(repeats, seed=3), start=faces + 1):

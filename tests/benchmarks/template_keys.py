@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from tqdm import tqdm
 
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.rotation import count_to_rotate, rotate
 from app.gallery.sealing import TemplateKeys
 from app.gallery.store import GalleryStore
@@ -35,7 +35,7 @@ def timed(work: Callable[[], object]) -> dict[str, float]:
 
 def load(engine: sa.Engine, keys: TemplateKeys, faces: int) -> None:
     """Read the whole gallery into an index, as at start."""
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(GalleryStore(engine, MODEL_ID, keys), index)._catch_up()
     assert index.state("default").faces == faces
 

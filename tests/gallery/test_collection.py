@@ -6,14 +6,14 @@ import pytest
 
 from app.domain import FaceCrop
 from app.errors import BadRequest, FaceNotFound, GalleryNotFound, SubjectNotFound
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import EMBEDDING_SIZE, embedding, new_face
 
 
-def followed(store: GalleryStore) -> GalleryIndex:
+def followed(store: GalleryStore) -> FaissIndex:
     """An index that has taken in all that was written."""
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     index.apply(store.changes(0))
     return index
 

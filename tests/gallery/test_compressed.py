@@ -10,7 +10,7 @@ from app.gallery import blocks, compressed
 from app.gallery.blocks import FaceBlock
 from app.gallery.changes import Changes, FaceChange, GalleryChange
 from app.gallery.compressed import CompressedRows, Quantizer
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.rows import ExactRows
 from tests.benchmarks.people import FACES_PER_SUBJECT, gallery_embeddings, probes_of
 
@@ -88,7 +88,7 @@ def test_a_segment_that_lost_most_of_its_rows_is_given_up(embeddings: Embedding)
 
 
 def test_a_gallery_is_compressed_when_it_grows_and_exact_again_when_it_shrinks(embeddings: Embedding) -> None:
-    index = GalleryIndex(embeddings.shape[1], compress_above_faces=8000)
+    index = FaissIndex(embeddings.shape[1], compress_above_faces=8000)
     faces = list(face_changes(embeddings[:9000]))
 
     def rows() -> ExactRows | CompressedRows:

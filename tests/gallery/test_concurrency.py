@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from app.gallery import tables
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import EMBEDDING_SIZE, MODEL_ID, new_face
 
@@ -20,9 +20,9 @@ OPERATIONS = 20
 
 
 @contextmanager
-def replica(database_url: str) -> Iterator[tuple[GalleryIndex, GalleryFollower]]:
+def replica(database_url: str) -> Iterator[tuple[FaissIndex, GalleryFollower]]:
     engine = open_engine(database_url)
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     follower = GalleryFollower(GalleryStore(engine, MODEL_ID), index, interval_seconds=0.005)
     follower.start()
     yield index, follower
@@ -30,7 +30,7 @@ def replica(database_url: str) -> Iterator[tuple[GalleryIndex, GalleryFollower]]
     engine.dispose()
 
 
-def held(index: GalleryIndex) -> dict[str, tuple[str | None, int]]:
+def held(index: FaissIndex) -> dict[str, tuple[str | None, int]]:
     """Name and number of faces of each subject that the index holds."""
     gallery = index._state.by_name["default"]
     people: dict[str, tuple[str | None, int]] = {}

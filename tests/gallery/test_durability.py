@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import EMBEDDING_SIZE, MODEL_ID, embedding, new_face
 from tests.gallery.writer import THREADS
@@ -28,11 +28,11 @@ READ_IN_A_NEW_PROCESS = """
 import json, sys
 from app.gallery.engine import open_engine
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import EMBEDDING_SIZE, MODEL_ID, embedding
 
-store, index = GalleryStore(open_engine(sys.argv[1]), MODEL_ID), GalleryIndex(EMBEDDING_SIZE)
+store, index = GalleryStore(open_engine(sys.argv[1]), MODEL_ID), FaissIndex(EMBEDDING_SIZE)
 follower = GalleryFollower(store, index)
 follower.start()
 assert follower.wait_for(store.revision(), 60)
@@ -102,7 +102,7 @@ def write_until_killed(url: str, round_: int, acknowledgements: int) -> list[dic
 def findable(url: str, photo_of: dict[bytes, int]) -> Photos:
     """Subjects and their photographs as a new index has them; the database must agree in number."""
     engine = open_engine(url)
-    store, index = GalleryStore(engine, MODEL_ID), GalleryIndex(EMBEDDING_SIZE)
+    store, index = GalleryStore(engine, MODEL_ID), FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(store, index)._catch_up()
     subjects = store.subjects("default", limit=100_000)
     photos: Photos = {subject.subject_id: set() for subject in subjects}

@@ -16,7 +16,7 @@ from app.domain import squared_l2
 from app.errors import GalleryNotFound, SubjectNotFound
 from app.gallery import blocks, compressed
 from app.gallery.changes import Changes, FaceChange, GalleryChange
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from tests.gallery.faces import EMBEDDING_SIZE, KnownFace, assert_same_candidates, brute_force, embedding
 
 DEFAULT = GalleryChange(1, 1, "default")
@@ -56,8 +56,8 @@ def compress_above_faces(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def index(compress_above_faces: int | None) -> GalleryIndex:
-    index = GalleryIndex(EMBEDDING_SIZE, compress_above_faces=compress_above_faces)
+def index(compress_above_faces: int | None) -> FaissIndex:
+    index = FaissIndex(EMBEDDING_SIZE, compress_above_faces=compress_above_faces)
     index.apply(changes(1, galleries=[DEFAULT]))
     return index
 
@@ -70,26 +70,24 @@ def block_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_gallery_is_unknown_until_the_database_tells_of_it() -> None:
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     for ask in (lambda: index.state("default"), lambda: index.search("default", embedding(1)[None], 5)):
         with pytest.raises(GalleryNotFound):
             ask()
     assert index.revision == 0
 
 
-def test_an_empty_gallery_finds_nobody(index: GalleryIndex) -> None:
+def test_an_empty_gallery_finds_nobody(index: FaissIndex) -> None:
     assert index.search("default", embedding(1)[None], 5) == [[]]
     state = index.state("default")
     assert (state.name, state.revision, state.subjects, state.faces) == ("default", 1, 0, 0)
 
 
-def test_no_probe_has_no_answer(index: GalleryIndex) -> None:
+def test_no_probe_has_no_answer(index: FaissIndex) -> None:
     assert index.search("default", np.zeros((0, EMBEDDING_SIZE), np.float32), 5) == []
 
 
-def test_candidates_are_ranked_subjects_with_the_distance_that_verify_gives(
-    index: GalleryIndex, block_rows: int
-) -> None:
+def test_candidates_are_ranked_subjects_with_the_distance_that_verify_gives(index: FaissIndex, block_rows: int) -> None:
     faces = [enrolled(number, 2, subject=number % 13, name=f"n{number % 13}") for number in range(1, 60)]
     index.apply(changes(2, faces))
     probes = np.stack([embedding(1000 + seed) for seed in range(25)])
@@ -99,7 +97,7 @@ def test_candidates_are_ranked_subjects_with_the_distance_that_verify_gives(
         assert found[0].distance == squared_l2(probe, best.vector)
 
 
-def test_many_faces_of_one_subject_do_not_crowd_out_the_others(index: GalleryIndex, block_rows: int) -> None:
+def test_many_faces_of_one_subject_do_not_crowd_out_the_others(index: FaissIndex, block_rows: int) -> None:
     probe = embedding(0)
     crowd = [enrolled(number, 2, subject=1, seed=0) for number in range(1, 101)]
     others = [enrolled(number, 2, subject=number) for number in range(200, 207)]
@@ -111,7 +109,7 @@ def test_many_faces_of_one_subject_do_not_crowd_out_the_others(index: GalleryInd
     assert (found[0].subject_id, found[0].distance) == ("s1", 0)
 
 
-def test_the_nearest_face_of_one_subject_is_that_of_a_loop_over_them(index: GalleryIndex, block_rows: int) -> None:
+def test_the_nearest_face_of_one_subject_is_that_of_a_loop_over_them(index: FaissIndex, block_rows: int) -> None:
     faces = [enrolled(number, 2, subject=number % 13, name=f"n{number % 13}") for number in range(1, 60)]
     index.apply(changes(2, faces))
     for seed in range(25):
@@ -121,7 +119,7 @@ def test_the_nearest_face_of_one_subject_is_that_of_a_loop_over_them(index: Gall
         assert_same_candidates([index.nearest_of("default", subject_id, probe)], [expected])
 
 
-def test_a_subject_without_a_face_is_not_found(index: GalleryIndex) -> None:
+def test_a_subject_without_a_face_is_not_found(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2, subject=1), enrolled(2, 2, subject=2)]))
     index.apply(changes(3, [removed(2, 3)]))
     for subject_id in ("s2", "s3", "", "s"):
@@ -131,13 +129,13 @@ def test_a_subject_without_a_face_is_not_found(index: GalleryIndex) -> None:
         index.nearest_of("nowhere", "s1", embedding(1))
 
 
-def test_asking_for_more_than_there_is_gives_all(index: GalleryIndex) -> None:
+def test_asking_for_more_than_there_is_gives_all(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2, subject=1), enrolled(2, 2, subject=2), enrolled(3, 2, subject=2)]))
     [found] = index.search("default", embedding(9)[None], 100)
     assert sorted(candidate.subject_id for candidate in found) == ["s1", "s2"]
 
 
-def test_a_removed_face_is_not_found(index: GalleryIndex) -> None:
+def test_a_removed_face_is_not_found(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2, subject=1), enrolled(2, 2, subject=2)]))
     index.apply(changes(3, [removed(1, 3)]))
     [found] = index.search("default", embedding(1)[None], 5)
@@ -145,14 +143,14 @@ def test_a_removed_face_is_not_found(index: GalleryIndex) -> None:
     assert (index.state("default").subjects, index.state("default").faces) == (1, 1)
 
 
-def test_a_new_name_is_what_candidates_carry(index: GalleryIndex) -> None:
+def test_a_new_name_is_what_candidates_carry(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2, name="Ada")]))
     index.apply(changes(3, [enrolled(1, 3, name="Ada King, Countess of Lovelace")]))
     [[found]] = index.search("default", embedding(1)[None], 5)
     assert (found.name, index.state("default").faces) == ("Ada King, Countess of Lovelace", 1)
 
 
-def test_names_and_ids_of_any_length_and_script_come_back(index: GalleryIndex) -> None:
+def test_names_and_ids_of_any_length_and_script_come_back(index: FaissIndex) -> None:
     texts = ["", "a", "x" * 256, "日本語の名前", "😀" * 128, "Ünï"]
     faces = [enrolled(n, 2, subject=n)._replace(subject_id=text or "s", name=text) for n, text in enumerate(texts, 1)]
     index.apply(changes(2, [*faces, enrolled(99, 2, subject=99, name=None)]))
@@ -162,7 +160,7 @@ def test_names_and_ids_of_any_length_and_script_come_back(index: GalleryIndex) -
     assert index.search("default", embedding(99)[None], 1)[0][0].name is None
 
 
-def test_repeating_or_overlapping_changes_does_no_harm(index: GalleryIndex) -> None:
+def test_repeating_or_overlapping_changes_does_no_harm(index: FaissIndex) -> None:
     first = changes(3, [enrolled(1, 2, subject=1), enrolled(2, 3, subject=2)])
     index.apply(first)
     index.apply(first)
@@ -174,7 +172,7 @@ def test_repeating_or_overlapping_changes_does_no_harm(index: GalleryIndex) -> N
     assert (index.revision, index.state("default").faces) == (5, 2)
 
 
-def test_a_dropped_gallery_is_unknown_and_made_again_it_is_empty(index: GalleryIndex) -> None:
+def test_a_dropped_gallery_is_unknown_and_made_again_it_is_empty(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2)]))
     index.apply(changes(3, galleries=[GalleryChange(1, 3, None)]))
     with pytest.raises(GalleryNotFound):
@@ -183,7 +181,7 @@ def test_a_dropped_gallery_is_unknown_and_made_again_it_is_empty(index: GalleryI
     assert index.search("default", embedding(1)[None], 5) == [[]]
 
 
-def test_a_gallery_dropped_and_made_again_in_one_batch_is_the_new_one(index: GalleryIndex) -> None:
+def test_a_gallery_dropped_and_made_again_in_one_batch_is_the_new_one(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2)]))
     events = [GalleryChange(1, 3, None), GalleryChange(2, 4, "default")]
     index.apply(changes(5, [enrolled(2, 5, subject=2, gallery=2)], events))
@@ -191,26 +189,26 @@ def test_a_gallery_dropped_and_made_again_in_one_batch_is_the_new_one(index: Gal
     assert [candidate.subject_id for candidate in found] == ["s2"]
 
 
-def test_faces_of_a_gallery_that_is_already_gone_are_passed_over(index: GalleryIndex) -> None:
+def test_faces_of_a_gallery_that_is_already_gone_are_passed_over(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2, gallery=7), enrolled(2, 2)]))
     assert (index.revision, index.state("default").faces) == (2, 1)
 
 
-def test_galleries_do_not_find_each_others_faces(index: GalleryIndex) -> None:
+def test_galleries_do_not_find_each_others_faces(index: FaissIndex) -> None:
     index.apply(changes(2, [enrolled(1, 2), enrolled(2, 2, gallery=2)], [GalleryChange(2, 2, "other")]))
     assert index.search("default", embedding(2)[None], 5)[0][0].face_id == face_id(1)
     assert index.search("other", embedding(1)[None], 5)[0][0].face_id == face_id(2)
 
 
 def test_a_damaged_vector_is_left_out_and_does_not_stop_the_others(
-    index: GalleryIndex, caplog: pytest.LogCaptureFixture
+    index: FaissIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
     index.apply(changes(2, [enrolled(1, 2)._replace(vector=b"abc"), enrolled(2, 2, subject=2)]))
     assert [candidate.subject_id for candidate in index.search("default", embedding(1)[None], 5)[0]] == ["s2"]
     assert "vector of 3 bytes" in caplog.text
 
 
-def test_starting_anew_forgets_everything_from_before(index: GalleryIndex) -> None:
+def test_starting_anew_forgets_everything_from_before(index: FaissIndex) -> None:
     index.apply(changes(9, [enrolled(1, 9)]))
     index.apply(changes(2, [enrolled(2, 2, subject=2)], [DEFAULT]), anew=True)
     assert [candidate.subject_id for candidate in index.search("default", embedding(1)[None], 5)[0]] == ["s2"]
@@ -227,7 +225,7 @@ def test_starting_anew_forgets_everything_from_before(index: GalleryIndex) -> No
     ],
     ids=["too short", "one axis", "not a number", "no candidates"],
 )
-def test_a_probe_that_makes_no_sense_is_refused(index: GalleryIndex, probes: np.ndarray, top_k: int) -> None:
+def test_a_probe_that_makes_no_sense_is_refused(index: FaissIndex, probes: np.ndarray, top_k: int) -> None:
     with pytest.raises(ValueError, match="probe"):
         index.search("default", probes, top_k)
 
@@ -261,7 +259,7 @@ def test_any_sequence_of_changes_leaves_what_a_plain_dict_holds(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_ROWS", rows)
         patch.setattr(compressed, "SEGMENT_ROWS", 6)
-        index = GalleryIndex(SIZE, compress_above_faces=compress_above_faces)
+        index = FaissIndex(SIZE, compress_above_faces=compress_above_faces)
         plain = dict[int, FaceChange]()
         index.apply(changes(1, galleries=[DEFAULT]))
         probe = embedding(7, SIZE)
@@ -278,7 +276,7 @@ def test_any_sequence_of_changes_leaves_what_a_plain_dict_holds(
         assert compress_above_faces or all(one + other > rows for one, other in itertools.pairwise(filled))
 
 
-def test_searches_see_all_of_a_batch_or_none_of_it(index: GalleryIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_searches_see_all_of_a_batch_or_none_of_it(index: FaissIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch moves every face to another subject, so that a mixture would show two subjects."""
     monkeypatch.setattr(blocks, "BLOCK_ROWS", 64)
     numbers, seen, stop = range(1, 300), set[frozenset[str]](), threading.Event()

@@ -12,8 +12,8 @@ from app.domain import Embedding, FaceCrop, NewFace
 from app.errors import ConfigurationError
 from app.gallery import model_change
 from app.gallery.erasure import verify_erasure
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.model_change import Coverage, MissingSubject
 from app.gallery.sealing import TemplateKeys
 from app.gallery.store import GalleryStore
@@ -75,7 +75,7 @@ def test_every_kept_crop_is_embedded_under_the_same_face_id(
         {face_id.replace("-", ""): v for face_id, v in expected.items()},
     )
     np.testing.assert_equal(held(old), before)
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(new, index)._catch_up()
     [[found]] = index.search("default", embedding(1002)[None], 1)
     assert (found.subject_id, found.name, found.face_id) == ("ada", "Ada", faces[1].face_id)
@@ -227,7 +227,7 @@ def test_a_forgotten_model_leaves_tombstones_and_the_other_models_faces(
     old.add("default", "ada", [cropped(1), cropped(2)])
     list(model_change.reembed(engine, NEW, keys, embed))
     lost = old.add("default", "bob", [new_face(3)])
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(old, index)._catch_up()
     assert list(model_change.forget_model(engine, OLD)) == [2, 1]
     GalleryFollower(old, index)._catch_up()
@@ -245,7 +245,7 @@ def test_going_back_to_a_forgotten_model_brings_its_faces_back_under_their_ids(
 ) -> None:
     first = old.add("default", "ada", [cropped(1), cropped(2)]).faces
     list(model_change.reembed(engine, NEW, keys, embed))
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(old, index)._catch_up()
     list(model_change.forget_model(engine, OLD))
     [again] = old.add("default", "ada", [new_face(2)]).faces

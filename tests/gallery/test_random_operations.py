@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
 from app.gallery import compressed
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import (
     EMBEDDING_SIZE,
@@ -50,7 +50,7 @@ class GalleryMachine(RuleBasedStateMachine):
         self.engine = open_engine(f"sqlite:///{path}")
         self.store = GalleryStore(self.engine, MODEL_ID)
         kind = {"compress_above_faces": self.compress_above_faces}
-        self.prompt, self.lazy = (GalleryIndex(EMBEDDING_SIZE, **kind) for _ in range(2))
+        self.prompt, self.lazy = (FaissIndex(EMBEDDING_SIZE, **kind) for _ in range(2))
         self.known: dict[str, dict[str, tuple[str | None, dict[int, str]]]] = {"default": {}}
 
     def teardown(self) -> None:
@@ -59,7 +59,7 @@ class GalleryMachine(RuleBasedStateMachine):
         self.engine.dispose()
         self.folder.cleanup()
 
-    def catch_up(self, index: GalleryIndex) -> None:
+    def catch_up(self, index: FaissIndex) -> None:
         GalleryFollower(self.store, index)._catch_up()
 
     @rule(gallery=GALLERIES, subject=SUBJECTS, photos=st.lists(PHOTOS, min_size=1, max_size=4), name=NAMES)
@@ -130,7 +130,7 @@ class GalleryMachine(RuleBasedStateMachine):
         self.catch_up(self.prompt)
         self.compare(self.prompt)
 
-    def compare(self, index: GalleryIndex) -> None:
+    def compare(self, index: FaissIndex) -> None:
         assert index.revision == self.store.revision()
         assert set(index._state.by_name) == set(self.known)
         for gallery, people in self.known.items():

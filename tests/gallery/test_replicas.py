@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from app.errors import NotReady
 from app.gallery import tables
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.listener import ChangeListener
 from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
@@ -35,7 +35,7 @@ class Replica:
     """What one process of the service has of the gallery."""
 
     store: GalleryStore
-    index: GalleryIndex
+    index: FaissIndex
     follower: GalleryFollower
     listener: ChangeListener
 
@@ -49,7 +49,7 @@ class Replica:
 def replica(database_url: str, interval_seconds: float) -> Iterator[Replica]:
     """A replica that looks at the database every `interval_seconds`, and when it is told of a commit."""
     engine = open_engine(database_url)
-    store, index = GalleryStore(engine, MODEL_ID), GalleryIndex(EMBEDDING_SIZE)
+    store, index = GalleryStore(engine, MODEL_ID), FaissIndex(EMBEDDING_SIZE)
     follower = GalleryFollower(store, index, interval_seconds=interval_seconds)
     listener = ChangeListener(engine, follower.wake, retry_seconds=0.05)
     follower.start()
@@ -176,7 +176,7 @@ def committed(engine: sa.Engine) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def held(index: GalleryIndex) -> dict[str, int]:
+def held(index: FaissIndex) -> dict[str, int]:
     """Number of faces of each subject, as searches see it."""
     people: dict[str, int] = {}
     for block in index._state.by_name["default"].blocks:

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from app.errors import ConfigurationError
 from app.gallery import rotation
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.sealing import SealBroken, StoredTemplate, Template, TemplateKey, TemplateKeys, read_keys
 from app.gallery.store import GalleryStore
 from app.gallery.tables import faces
@@ -26,7 +26,7 @@ FACE_ID = "0b0e7b2e-6a3f-4b61-9d5c-6f9a53f1a001"
 
 def found(engine: sa.Engine, keys: TemplateKeys, seed: int) -> list[tuple[str, float]]:
     """Who a new index finds."""
-    store, index = GalleryStore(engine, MODEL_ID, keys), GalleryIndex(EMBEDDING_SIZE)
+    store, index = GalleryStore(engine, MODEL_ID, keys), FaissIndex(EMBEDDING_SIZE)
     GalleryFollower(store, index)._catch_up()
     [candidates] = index.search("default", embedding(seed)[None], 5)
     return [(candidate.subject_id, round(candidate.distance, 6)) for candidate in candidates]

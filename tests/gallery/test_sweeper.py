@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from app.domain import ErasedSubject
 from app.gallery import audit
 from app.gallery.engine import open_engine
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
-from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from app.gallery.sweeper import Sweeper
 from tests.gallery.faces import EMBEDDING_SIZE, MODEL_ID, embedding, new_face
@@ -40,7 +40,7 @@ def test_a_time_that_was_put_off_counts(store: GalleryStore) -> None:
 
 
 def test_an_expired_face_is_not_found_any_more(store: GalleryStore) -> None:
-    index = GalleryIndex(EMBEDDING_SIZE)
+    index = FaissIndex(EMBEDDING_SIZE)
     follower = GalleryFollower(store, index, interval_seconds=60)
     follower.start()
     enroll(store, "ada", 1, -HOUR)

@@ -1,0 +1,195 @@
+"""The elected writer's part: which collections it feeds, and when one takes the place of another."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from app.errors import NotReady
+from app.gallery.changes import AuditEnd, Changes
+from app.gallery.election import Election
+from app.gallery.index import ChangeSink
+from app.gallery.milvus.catalogue import Catalogue
+from app.gallery.milvus.connection import MilvusConnection
+from app.gallery.milvus.progress import Report
+from app.gallery.milvus.writer import CollectionWriter
+
+logger = logging.getLogger(__name__)
+
+_RETIRE_SECONDS = 60.0  # for searches of other replicas that have not heard of another collection yet
+
+
+class Feeding:
+    """What this process does while it is elected. One thread uses this.
+
+    A writer that was unfinished may have a call on its way that Milvus takes up late. Whoever comes after it waits as
+    long as a call can take before it reads what is there.
+    """
+
+    def __init__(
+        self,
+        connection: MilvusConnection,
+        catalogue: Catalogue,
+        election: Election,
+        embedding_size: int,
+        fed: Callable[[str, Report], None],
+    ) -> None:
+        """`fed` is told what the collection that serves says of itself whenever that changes."""
+        self.elected = False
+        self.serving: CollectionWriter | None = None
+        self.building: CollectionWriter | None = None
+        self._connection, self._catalogue = connection, catalogue
+        self._election, self._embedding_size, self._fed = election, embedding_size, fed
+        self._waits_until: float | None = None
+        self._left_since: dict[str, float] = {}
+        self._compacted_at = time.monotonic()
+
+    def sinks(self) -> Sequence[ChangeSink]:
+        """What is to be fed: nothing where this process is not elected, or not long enough."""
+        if not (self._election.holds() if self.elected else self._election.stand()):
+            self.begin_again()
+            return []
+        if not self.elected and not self._take_over():
+            return []
+        self._look_for_collections()
+        self._tidy()
+        if self.serving is None or self.serving.report.progress.abandoned:
+            if self.building is None:
+                self.building = self._writer(self._catalogue.create())
+            return [_BuildingSink(self)]
+        self.tell()
+        return [_ServingSink(self)] if self.building is None else [_ServingSink(self), _BuildingSink(self)]
+
+    def begin_again(self) -> None:
+        """Know nothing any more; what is there is read before anything else is written."""
+        self.elected, self.serving, self.building = False, None, None
+
+    def replace_building(self) -> CollectionWriter:
+        """Another collection to be built, in place of what was built so far."""
+        if self.building is not None:
+            self._catalogue.drop(self.building.collection)
+        self.building = self._writer(self._catalogue.create())
+        return self.building
+
+    def promote(self, built: CollectionWriter) -> None:
+        """Have a collection serve."""
+        if not self._election.holds():
+            raise NotReady("another process has become the writer of the index")
+        self._catalogue.promote(built.collection)
+        self.serving, self.building = built, None
+        self.tell()
+
+    def tell(self) -> None:
+        """Say how far the collection is that serves."""
+        if self.serving is not None:
+            self._fed(self.serving.collection, self.serving.report)
+
+    def _take_over(self) -> bool:
+        found = self._catalogue.find()
+        self.serving = None if found.serving is None else self._writer(found.serving)
+        self.building = None if found.building is None else self._writer(found.building)
+        unfinished = any(one and one.report.progress.unfinished for one in (self.serving, self.building))
+        if unfinished and self._waits_until is None:
+            self._waits_until = time.monotonic() + 2 * self._connection.options.timeout_seconds
+        if self._waits_until is not None and time.monotonic() < self._waits_until:
+            return False
+        self._waits_until = None
+        self.elected = True
+        logger.info("this process feeds the gallery index")
+        return True
+
+    def _look_for_collections(self) -> None:
+        """Somebody may have asked for another one to be built; those that nobody uses go."""
+        found = self._catalogue.find()
+        serving = None if self.serving is None else self.serving.collection
+        building = None if self.building is None else self.building.collection
+        if found.serving != serving:
+            raise NotReady("somebody else has changed the alias of the index")
+        if found.building != building:
+            self.building = None if found.building is None else self._writer(found.building)
+        now = time.monotonic()
+        self._left_since = {name: self._left_since.get(name, now) for name in found.left}
+        for name, since in self._left_since.items():
+            if now - since > _RETIRE_SECONDS:
+                self._catalogue.drop(name)
+
+    def _tidy(self) -> None:
+        """Have Milvus write anew what holds erased faces."""
+        serving = self.serving
+        if serving is None or not serving.erased:
+            return
+        if time.monotonic() - self._compacted_at >= self._connection.options.compact_interval_seconds:
+            self._compacted_at = time.monotonic()
+            self._connection.call("flush", serving.collection)
+            self._connection.call("compact", serving.collection)
+            serving.erased = False
+
+    def _writer(self, collection: str) -> CollectionWriter:
+        return CollectionWriter(self._connection, collection, self._embedding_size, self._election.holds)
+
+
+class _ServingSink:
+    """The collection that is searched."""
+
+    def __init__(self, feeding: Feeding) -> None:
+        self._feeding = feeding
+
+    @property
+    def _writer(self) -> CollectionWriter:
+        if self._feeding.serving is None:
+            raise NotReady("this process feeds the gallery index no more")
+        return self._feeding.serving
+
+    @property
+    def position(self) -> int:
+        return self._writer.position
+
+    @property
+    def audit_end(self) -> AuditEnd | None:
+        return self._writer.audit_end
+
+    def apply(self, changes: Changes, *, anew: bool = False) -> None:
+        """As ChangeSink has it. Begun anew, it is left as it is and claims nothing, until another one is built."""
+        try:
+            if anew:
+                self._writer.abandon()
+                self._feeding.replace_building()
+                _BuildingSink(self._feeding).apply(changes)
+            else:
+                self._writer.apply(changes)
+        except BaseException:
+            self._feeding.begin_again()
+            raise
+        self._feeding.tell()
+
+
+class _BuildingSink:
+    """The collection that will be searched as soon as it is whole."""
+
+    def __init__(self, feeding: Feeding) -> None:
+        self._feeding = feeding
+
+    @property
+    def _writer(self) -> CollectionWriter:
+        if self._feeding.building is None:
+            raise NotReady("this process feeds the gallery index no more")
+        return self._feeding.building
+
+    @property
+    def position(self) -> int:
+        return self._writer.position
+
+    @property
+    def audit_end(self) -> AuditEnd | None:
+        return self._writer.audit_end
+
+    def apply(self, changes: Changes, *, anew: bool = False) -> None:
+        """As ChangeSink has it. It serves from when it holds all that was committed."""
+        try:
+            writer = self._feeding.replace_building() if anew else self._writer
+            writer.apply(changes)
+            serving = self._feeding.serving
+            if changes.is_newest and (serving is None or writer.position >= serving.position):
+                self._feeding.promote(writer)
+        except BaseException:
+            self._feeding.begin_again()
+            raise
