@@ -1,5 +1,6 @@
 """Store a subject's photographs as faces of a gallery."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +17,7 @@ from app.domain import (
     Enrolment,
     FaceChoice,
 )
-from app.errors import BadInput, DuplicateIdentity, GalleryNotFound, NotFound
+from app.errors import BadInput, DuplicateIdentity, GalleryNotFound, NotFound, NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 from app.photographs import Photographs, all_of, check_count, took_ms
 from app.records import GalleryRecords
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from app.gallery.answers import EnrolmentAnswers, RepeatableEnrolment
     from app.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 # Subjects looked at per face when duplicates are sought; the subject's own row may be one of them.
 _DUPLICATES_TOP_K = 6
@@ -123,22 +126,30 @@ class Enroller:
         return outcome
 
     async def _nearest_known(self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace]) -> list[float]:
-        """Distance of each face to the subject's nearest one in the index; empty where it has none there."""
+        """Distance of each face to the subject's nearest one in the index; empty where it has none or cannot answer."""
         try:
             found = [await self._searcher.nearest_of(gallery, subject_id, face.embedding) for face in faces]
-        except NotFound:
+        except (NotFound, NotReady):
             return []
         return [candidate.distance for candidate in found]
 
     async def _duplicates(
         self, gallery: str, subject_id: str, faces: Sequence[EmbeddedFace], policy: DuplicatePolicy
     ) -> list[Duplicate]:
-        """Other subjects that these faces would be identified as."""
+        """Other subjects that these faces would be identified as.
+
+        Raises NotReady where the index cannot answer and they are to be refused.
+        """
         if policy is DuplicatePolicy.ALLOW:
             return []
         try:
             found = await self._searcher.search_faces(gallery, faces, _DUPLICATES_TOP_K)
         except GalleryNotFound:  # the index may not have heard of it yet; whether it exists is the store's to say
+            return []
+        except NotReady as error:
+            if policy is DuplicatePolicy.REJECT:
+                raise
+            logger.warning("an enrolment is stored without a look for duplicates: %s", error)
             return []
         limit = self._thresholds.identification(found.state.faces)
         others = enrolment.duplicates(found.candidates, subject_id, limit.squared_l2)

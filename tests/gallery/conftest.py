@@ -15,6 +15,7 @@ from app.gallery.engine import open_engine
 from app.gallery.migration import migrate
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import MODEL_ID
+from tests.gallery.milvus_server import LiteServer, skip_without_milvus
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +127,12 @@ def sqlite_engine(sqlite_url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def sqlite_store(sqlite_engine: sa.Engine) -> GalleryStore:
     return GalleryStore(sqlite_engine, MODEL_ID)
+
+
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteServer]:
+    """A running Milvus, which the tests share; skips where none can be started."""
+    skip_without_milvus()
+    server = LiteServer(tmp_path_factory.mktemp("milvus") / "data")
+    yield server
+    server.stop()
