@@ -14,6 +14,7 @@ from app.commands.identify import identify
 from app.commands.import_compreface import import_compreface
 from app.commands.keys import keys
 from app.commands.model import forget_model, reembed
+from app.commands.rebuild import rebuild_index
 from app.commands.rotation import rotate_key
 from app.commands.transfer import export_gallery, import_gallery
 from app.commands.verify import verify
@@ -40,6 +41,7 @@ app.command()(doctor)
 app.command()(health)
 app.command()(reembed)
 app.command()(forget_model)
+app.command()(rebuild_index)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from app.gallery.milvus.catalogue import Catalogue
 from app.gallery.milvus.connection import MilvusConnection, MilvusOptions
 from app.gallery.milvus.faces import FIELDS, VECTOR, candidate, face_numbers, ranked, subject_hash, vector_of
 from app.gallery.milvus.feeding import Feeding
-from app.gallery.milvus.progress import Report
+from app.gallery.milvus.progress import Report, read_progress
 from app.gallery.milvus.schema import search_params
 from app.gallery.milvus.snapshot import Snapshot
 
@@ -131,6 +131,17 @@ class MilvusIndex:
     def request_rebuild(self) -> str:
         """Have the elected writer build another collection, and return its name; the one that serves goes on."""
         return self._catalogue.create()
+
+    @property
+    def serving(self) -> str | None:
+        """The name of the collection that is searched."""
+        return None if self._snapshot is None else self._snapshot.collection
+
+    def built_revision(self, collection: str) -> int | None:
+        """How far a collection is; None where there is none of that name."""
+        if not self._connection.call("has_collection", collection):
+            return None
+        return read_progress(self._connection, collection).revision
 
     def close(self) -> None:
         """Step down as the writer and let go of the client."""
