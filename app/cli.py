@@ -16,6 +16,7 @@ from app.commands.keys import keys
 from app.commands.model import forget_model, reembed
 from app.commands.rebuild import rebuild_index
 from app.commands.rotation import rotate_key
+from app.commands.size import size
 from app.commands.transfer import export_gallery, import_gallery
 from app.commands.verify import verify
 from app.terminal import plain_errors, read_settings
@@ -39,6 +40,7 @@ app.command()(verify_erasure)
 app.command()(rotate_key)
 app.command()(doctor)
 app.command()(health)
+app.command()(size)
 app.command()(reembed)
 app.command()(forget_model)
 app.command()(rebuild_index)
