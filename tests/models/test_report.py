@@ -9,8 +9,8 @@ from PIL import Image
 from app.faces.card import CardCalibration, CardInput
 from models import manifest, report
 from models.evaluation import image_quality
+from models.evaluation.bench import network_sha256
 from models.evaluation.document import write_report
-from models.report import network_sha256
 from tests.faces.conftest import card, write_embedder
 from tests.models.conftest import MIDDLE, write_crops
 from tests.models.test_photographs import SPEC
