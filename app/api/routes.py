@@ -21,8 +21,8 @@ from app.service import FaceService
 router = APIRouter()
 
 
-def get_service(request: Request) -> FaceService:
-    """The one service of this process, opened by the lifespan."""
+async def get_service(request: Request) -> FaceService:
+    """The one service of this process, opened by the lifespan; FastAPI takes a thread for what is no coroutine."""
     service: FaceService = request.app.state.service
     return service
 
