@@ -108,8 +108,8 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
     # Imported here so that `sameface --help` and a wrong setting answer at once.
     from app.decisions import DecisionRecorder
     from app.faces.decode import ImageLimits
+    from app.faces.inference import NetworkOptions
     from app.faces.pipeline import open_pipeline
-    from app.faces.runtime import Device
     from app.gallery.answers import EnrolmentAnswers
     from app.gallery.decisions import DecisionLog
     from app.gallery.engine import open_engine
@@ -128,17 +128,21 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
 
     with ExitStack() as opened:
         pipeline = open_pipeline(
-            settings.weights_dir,
-            model=f"{settings.model}.onnx",
-            device=Device(settings.device),
-            detector_threads=settings.detector_threads,
-            embedder_threads=settings.embedder_threads,
+            NetworkOptions(
+                settings.weights_dir,
+                f"{settings.model}.onnx",
+                device=settings.device,
+                detector_threads=settings.detector_threads,
+                embedder_threads=settings.embedder_threads,
+                limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+                required=_quality_requirements(settings),
+                min_face_px=settings.min_face_px,
+            ),
+            inference=settings.inference_in,
             workers=settings.image_workers,
-            limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
-            required=_quality_requirements(settings),
-            min_face_px=settings.min_face_px,
             max_batch=settings.max_embed_batch,
             max_queue=settings.max_embed_queue,
+            max_seconds=settings.request_deadline_seconds,
         )
         opened.callback(pipeline.close)
         if settings.compreface:

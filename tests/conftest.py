@@ -76,10 +76,10 @@ def no_face() -> bytes:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Default settings with a database of their own and few threads."""
+    """Default settings with a database of their own, and threads, which start sooner than processes."""
     database = tmp_path_factory.mktemp("database") / "sameface.db"
     return Settings(
-        database_url=f"sqlite:///{database}", image_workers=2, embedder_threads=1, follow_interval_seconds=0.2
+        database_url=f"sqlite:///{database}", inference="threads", image_workers=2, follow_interval_seconds=0.2
     )
 
 

@@ -11,7 +11,7 @@ APP = Path(__file__).parent.parent / "app"
 # What may be imported by each part besides itself and everything on the lines above it; the parts of one line are
 # strangers to each other.
 LAYERS = [
-    {"app", "app.errors", "app.domain", "app.logs", "app.database_url", "app.probe", "app.sizing"},
+    {"app", "app.errors", "app.domain", "app.logs", "app.database_url", "app.probe", "app.sizing", "app.cores"},
     {"app.batcher", "app.metrics", "app.settings"},
     {"app.faces", "app.gallery"},
     {"app.search", "app.decisions", "app.enrolment", "app.keys", "app.clustering", "app.records", "app.thresholds"},

@@ -1,20 +1,18 @@
 """This machine: Python, ONNX Runtime, the model, threads, the disk and the port. Nothing is changed."""
 
 import importlib.metadata
-import math
 import os
 import platform
 import shutil
 import socket
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
+from app.cores import affinity_cores, available_cores, cpu_quota
 from app.doctor.finding import Finding, ok, warning, wrong
 from app.errors import SamefaceError
 from app.settings import Settings, unknown_variables, variable
 
-_CGROUP_CPU = Path("/sys/fs/cgroup/cpu.max")
 _READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -61,55 +59,40 @@ def _model(settings: Settings) -> Finding:
     """Loads the detector and the embedder, which tries itself out when it is loaded."""
     try:
         from app.faces.decode import ImageLimits
-        from app.faces.pipeline import open_pipeline
-        from app.faces.runtime import Device
+        from app.faces.inference import NetworkOptions
 
-        pipeline = open_pipeline(
+        _, embedder = NetworkOptions(
             settings.weights_dir,
-            model=f"{settings.model}.onnx",
-            device=Device(settings.device),
-            detector_threads=1,
-            embedder_threads=1,
-            workers=1,
+            f"{settings.model}.onnx",
+            device=settings.device,
             limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
             min_face_px=settings.min_face_px,
-            max_batch=1,
-            max_queue=1,
-        )
+        ).open()
     except (SamefaceError, ImportError) as error:
         advice = (
             f"Set {variable('weights_dir')} and {variable('model')} to a folder of ONNX files and one of its models."
         )
         return wrong("model", str(error), advice)
-    card = pipeline.card
-    pipeline.close()
+    card = embedder.card
     return ok("model", f"{card.id}, {card.embedding_size} numbers a face, sha-256 {card.sha256[:12]}, runs")
 
 
 def _threads(settings: Settings) -> Finding:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cpu_quota()
+    allowed, quota = available_cores(), cpu_quota()
+    each = settings.detector_threads if settings.inference_in == "processes" else 1
     found = (
-        f"{cores} cores{'' if quota is None else f', of which a quota allows {quota:g}'}; "
-        f"{settings.image_workers} image workers, {settings.embedder_threads} threads for the embedder"
+        f"{affinity_cores()} cores{'' if quota is None else f', of which a quota allows {quota:g}'}; "
+        f"{settings.image_workers} {settings.inference_in} read photographs, {settings.embedder_threads} "
+        f"{'threads embed' if settings.embedder_threads > 1 else 'thread embeds'}"
+        f"{' in each' if settings.inference_in == 'processes' else ''}"
     )
-    allowed = cores if quota is None else min(cores, max(1, math.floor(quota)))
-    if max(settings.image_workers, settings.embedder_threads) > allowed:
+    if max(settings.image_workers * each, settings.embedder_threads) > allowed:
         advice = (
-            f"Set {variable('image_workers')} and {variable('embedder_threads')} to {allowed}: more threads than cores "
-            "wait for each other."
+            f"Set {variable('image_workers')} to {allowed} and {variable('embedder_threads')} to 1: more threads than "
+            "cores wait for each other."
         )
         return warning("threads", found, advice)
     return ok("threads", found)
-
-
-def _cpu_quota() -> float | None:
-    """Cores that the control group allows (cgroup v2), which the number of cores does not tell."""
-    try:
-        quota, _, period = _CGROUP_CPU.read_text("ascii").partition(" ")
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
 
 
 def _disk(settings: Settings) -> Finding:

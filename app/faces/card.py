@@ -6,14 +6,16 @@ pairs) and where it comes from. No preprocessing constant and no threshold exist
 
 import math
 from bisect import bisect_left
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import onnxruntime as ort
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.domain import RateEstimate
 from app.errors import ConfigurationError, FarNotSupported
 from app.faces.crop import TEMPLATE_112, CropSpec
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 METADATA_KEY = "model_card"
 
@@ -128,7 +130,7 @@ class ModelCard(_Frozen):
         return RateEstimate(log_rate(upper.far, lower.far), interval)
 
 
-def read_card(session: ort.InferenceSession, sha256: str) -> ModelCard:
+def read_card(session: "ort.InferenceSession", sha256: str) -> ModelCard:
     """The card inside a loaded ONNX file; raises ConfigurationError where it is missing or wrong."""
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:

@@ -1,10 +1,31 @@
 """Which of several faces stands for the photograph."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.domain import DetectedFace, FaceChoice
 from app.errors import NoFace, SeveralFaces
 from app.faces.decode import Photograph
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of the faces found are wanted: the one of `choice`, or where that is None up to `max_faces` (0: all).
+
+    Faces of which the detector is less sure than `min_confidence`, 0 to 1, are passed over. `field` is the field of the
+    request that errors speak of.
+    """
+
+    choice: FaceChoice | None = None
+    max_faces: int = 0
+    min_confidence: float = 0.0
+    field: str | None = None
+
+    def of(self, faces: Sequence[DetectedFace], photograph: Photograph) -> list[DetectedFace]:
+        """Those of `certain_faces` that are wanted; raises NoFace or SeveralFaces where one was."""
+        if self.choice is None:
+            return largest_faces(faces, self.max_faces)
+        return [choose_face(faces, self.choice, photograph, field=self.field)]
 
 
 def choose_face(

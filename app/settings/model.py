@@ -6,11 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from app.cores import available_cores
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ModelSettings(BaseModel):
@@ -28,19 +26,27 @@ class ModelSettings(BaseModel):
         "again after a change of the model where no crops were kept.",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run; `cuda` needs the `gpu` extra.")
+    inference: Literal["auto", "processes", "threads"] = Field(
+        "auto",
+        description="Where photographs are read: in `processes`, which is faster without a GPU and outlives a decoder "
+        "that crashes, or on `threads`, which a GPU wants because the faces of all requests share its batches. `auto` "
+        "goes by the device.",
+    )
     image_workers: int = Field(
-        default_factory=_available_cores,
+        default_factory=available_cores,
         ge=1,
         le=256,
-        description="Threads that decode photographs and find faces; by default one a core.",
+        description="Processes or threads that read photographs; by default one a core.",
     )
     detector_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one detection.")
-    embedder_threads: int = Field(
-        default_factory=_available_cores,
-        ge=1,
-        le=256,
-        description="ONNX Runtime threads that share one batch of faces; by default one a core.",
-    )
+    embedder_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one batch of faces.")
     min_face_px: float = Field(
         40.0, ge=12, description="Shorter side of the smallest face that is looked for, in pixels of the photograph."
     )
+
+    @property
+    def inference_in(self) -> Literal["processes", "threads"]:
+        """`inference`, decided: threads share a GPU, and Windows hands no pipes on to other processes."""
+        if self.inference == "auto":
+            return "processes" if self.device == "cpu" and os.name == "posix" else "threads"
+        return self.inference

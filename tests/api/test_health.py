@@ -63,7 +63,7 @@ def test_a_draining_service_is_not_ready(service: FaceService) -> None:
 def test_without_the_model_the_service_is_not_ready(own_service: FaceService) -> None:
     client = client_with(own_service, own_service.settings)
     own_service.pipeline.close()
-    own_service.pipeline._batcher._healthy = False  # as a failed batch leaves it
+    own_service.pipeline.inference._batcher._healthy = False  # as a failed batch leaves it
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.json()["status"] == "not_ready"

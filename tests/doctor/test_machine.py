@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.doctor import machine
+from app import cores
 from app.doctor.finding import Finding, Verdict
 from app.doctor.machine import examine_machine
 from app.settings import Settings
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_told_with_what_to_do(own: Settings, tmp_path: Path, mo
 
 def test_a_quota_of_the_control_group_counts(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000")
-    monkeypatch.setattr(machine, "_CGROUP_CPU", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores, "_CGROUP_CPU", tmp_path / "cpu.max")
     assert "a quota allows 0.5" in findings(own)["threads"].detail
     assert findings(own)["threads"].verdict is Verdict.OK
     found = findings(own.model_copy(update={"image_workers": 2}))["threads"]

@@ -46,7 +46,7 @@ def test_the_embedding_can_be_made_again_of_the_kept_crop(pipeline: FacePipeline
     face = asyncio.run(pipeline.embed(portrait, keep_crop=True))
     assert face.crop is not None
     pixels = kept_crop.crop_again(face.crop, pipeline.card.input.spec)
-    again = pipeline._embedder.embed(pixels[None])[0]
+    again = pipeline.inference._embedder.embed(pixels[None])[0]
     np.testing.assert_allclose(again, face.embedding, atol=1e-5)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from app.domain import FaceChoice
 from app.errors import NoFace, SeveralFaces, UnreadableImage
@@ -14,23 +13,18 @@ from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder
 from app.faces.pipeline import FacePipeline
 from app.faces.quality import QualityRequirements
-from tests.conftest import encoded
+from app.faces.reader import PhotographReader
+from app.faces.threads import ThreadInference
 from tests.faces.conftest import card, write_embedder
 
 
 @pytest.fixture(scope="module")
 def pipeline(detector: FaceDetector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FacePipeline]:
     embedder = FaceEmbedder(write_embedder(tmp_path_factory.mktemp("model") / "tiny.onnx", card()))
-    opened = FacePipeline(
-        detector,
-        embedder,
-        limits=ImageLimits(),
-        required=QualityRequirements(),
-        detect_side_px=960,
-        workers=2,
-        max_batch=8,
-        max_queue=64,
+    reader = PhotographReader(
+        detector, embedder.card.input.spec, limits=ImageLimits(), required=QualityRequirements(), detect_side_px=960
     )
+    opened = FacePipeline(ThreadInference(reader, embedder, workers=2, max_batch=8, max_queue=64))
     yield opened
     opened.close()
 
@@ -79,19 +73,6 @@ def test_photographs_side_by_side_do_not_disturb_each_other(
     for i in range(0, 16, 4):
         np.testing.assert_allclose(outcomes[i].embedding, alone, atol=1e-6)
         assert [type(outcome) for outcome in outcomes[i + 1 : i + 4]] == [NoFace, SeveralFaces, UnreadableImage]
-
-
-def test_a_large_photograph_is_cropped_from_all_its_pixels(pipeline: FacePipeline, astronaut: Image.Image) -> None:
-    # Detection runs on a quarter of the side, where the face has 45 pixels; the crop wants more than that.
-    small_face = Image.new("RGB", (3840, 2880), "grey")
-    small_face.paste(astronaut.resize((1024, 1024), Image.Resampling.LANCZOS), (1000, 900))
-    data = encoded(small_face, quality=95)
-    found = pipeline._find(data, lambda faces, _: list(faces))
-    assert found.faces_found == 1
-    fine = np.abs(np.diff(found.crops[0].astype(int), axis=1)).mean()
-    reduced = small_face.reduce(4)
-    coarse = pipeline._find(encoded(reduced, quality=95), lambda faces, _: list(faces))
-    assert fine > 1.2 * np.abs(np.diff(coarse.crops[0].astype(int), axis=1)).mean()
 
 
 def test_a_probe_runs_the_embedder(pipeline: FacePipeline) -> None:
