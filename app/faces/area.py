@@ -6,78 +6,98 @@ of a window is its output size whatever its input size. The bins are those of ad
 (start floor(i*n/k), end ceil((i+1)*n/k)), which is what the networks were trained with.
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from app.faces.decode import Pixels
 
+Ints = NDArray[np.int64]
+Planes = NDArray[np.float32]
+
+# A number of 64 bits holds red in its lowest 21 bits, green in the next 21 and blue above.
+_GREEN, _BLUE, _FIELD = np.uint64(21), np.uint64(42), np.uint64(2**21 - 1)
+
+# Of a bin this large, each colour's sum still fits its bits.
+MAX_BIN_PX = (2**21 - 1) // 255
+
 
 class AreaTable:
     """The summed-area table of an RGB photograph; rectangles of it resample to any size.
 
-    An entry is 16 bytes, looked up as one: a 64-bit number with red in its lower and green in its upper half, and one
-    with blue. A sum of such numbers is right in both halves as long as the lower one does not overflow.
+    An entry is one number of 64 bits with all three colours. It overflows from colour to colour and at its end, but a
+    bin's sum is a difference of entries, which is right modulo 2**64 as long as the bin's own sums fit their bits.
     """
 
     def __init__(self, pixels: Pixels) -> None:
         """`pixels`: uint8 (height, width, 3), RGB."""
         self.height, self.width, _ = pixels.shape
-        # The numbers may wrap on a large photograph; differences are still right modulo 2**64, and the half of a
-        # single bin would need 16 million pixels to overflow.
-        table = np.zeros((self.height + 1, self.width + 1, 2), dtype=np.uint64)
-        inner, rows = table[1:, 1:], table.reshape(self.height + 1, -1)
-        inner[..., 0] = pixels[..., 1]
-        inner[..., 0] <<= np.uint64(32)
-        inner[..., 0] += pixels[..., 0]
-        inner[..., 1] = pixels[..., 2]
-        # In place, and over whole rows the second time: `cumsum` takes four times as long.
+        table = np.empty((self.height + 1, self.width + 1), np.uint64)
+        table[0], table[:, 0], inner = 0, 0, table[1:, 1:]
+        inner[...] = pixels[..., 2]
+        for channel in (1, 0):
+            inner <<= _GREEN
+            inner |= pixels[..., channel]
         np.add.accumulate(inner, axis=1, out=inner)
-        np.add.accumulate(rows, axis=0, out=rows)
-        self._table = table.reshape(-1).view(np.complex128)
+        np.add.accumulate(table, axis=0, out=table)  # whole rows, which `inner` would not be
+        self._table, self.stride = table.reshape(-1), self.width + 1
 
-    def resize(self, height: int, width: int) -> NDArray[np.float32]:
-        """The whole photograph as float32 (height, width, channels), 0 to 255."""
-        top, bottom = _bins(np.array([0]), np.array([self.height]), height)
-        left, right = _bins(np.array([0]), np.array([self.width]), width)
-        level: NDArray[np.float32] = self._means(left, top, right, bottom)[0]
-        return level
+    def resize(self, height: int, width: int) -> Planes:
+        """The whole photograph as float32 (3, height, width), 0 to 255."""
+        whole = np.array([[0, 0, self.width, self.height]])
+        means = self._means(*bins(whole[:, 1], whole[:, 3], height), *bins(whole[:, 0], whole[:, 2], width))
+        return cast(Planes, means[0])
 
-    def crops(self, boxes: NDArray[np.int64], size: int) -> NDArray[np.float32]:
-        """Rectangles as float32 (n, size, size, channels).
+    def crops(self, boxes: Ints, size: int) -> Planes:
+        """Rectangles as float32 (n, 3, size, size), 0 to 255.
 
         `boxes`: int64 (n, 4) of left, top, right, bottom inside the photograph, none of them empty.
         """
-        left, right = _bins(boxes[:, 0], boxes[:, 2], size)
-        top, bottom = _bins(boxes[:, 1], boxes[:, 3], size)
-        return self._means(left, top, right, bottom)
+        return self._means(*bins(boxes[:, 1], boxes[:, 3], size), *bins(boxes[:, 0], boxes[:, 2], size))
 
-    def _means(
-        self, left: NDArray[np.int64], top: NDArray[np.int64], right: NDArray[np.int64], bottom: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Means of all bins: edges int64 (n, columns) and (n, rows) to float32 (n, rows, columns, channels)."""
-        stride = self.width + 1
-        rows_top, rows_bottom = top[:, :, None] * stride, bottom[:, :, None] * stride
-        columns_left, columns_right = left[:, None, :], right[:, None, :]
-        sums = self._entries(rows_bottom + columns_right)
-        sums -= self._entries(rows_bottom + columns_left)
-        sums -= self._entries(rows_top + columns_right)
-        sums += self._entries(rows_top + columns_left)
-        area_px = (bottom - top)[:, :, None] * (right - left)[:, None, :]
-        mean: NDArray[np.float32] = _channels(sums).reshape(*area_px.shape, 4)[..., :3].astype(np.float32)
-        mean /= area_px[..., None].astype(np.float32)
-        return mean
+    def sums(self, corners: Ints | Sequence[Ints], planes: Planes) -> None:
+        """Sums over bins of at most `MAX_BIN_PX` pixels, by their corners, into `planes`, float32 (3, *shape).
 
-    def _entries(self, index: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Entries of the flat table; one `take` of 16-byte elements is three times as fast as one of rows."""
-        return self._table.take(index).view(np.uint64)
+        `corners`: the entries before the top left, top right, bottom left and bottom right pixel, int64 of one shape
+        each; the entry before column x of row y is `y * stride + x`.
+        """
+        top_left, top_right, bottom_left, bottom_right = corners
+        packed = self._table.take(bottom_right)
+        packed -= self._table.take(bottom_left)
+        packed -= self._table.take(top_right)
+        packed += self._table.take(top_left)
+        red, green, blue = planes
+        # Through int32, which turns into floats several at a time.
+        red[...] = (packed & _FIELD).astype(np.int32)
+        packed >>= _GREEN
+        green[...] = (packed & _FIELD).astype(np.int32)
+        packed >>= _GREEN
+        blue[...] = packed.astype(np.int32)
+
+    def _means(self, top: Ints, bottom: Ints, left: Ints, right: Ints) -> Planes:
+        """Means of all bins, edges int64 (n, rows) and (n, columns), to float32 (n, 3, rows, columns)."""
+        planes = self._sums(top, bottom, left, right)
+        planes *= np.reciprocal((bottom - top).astype(np.float32))[:, None, :, None]
+        planes *= np.reciprocal((right - left).astype(np.float32))[:, None, None, :]
+        return planes
+
+    def _sums(self, top: Ints, bottom: Ints, left: Ints, right: Ints) -> Planes:
+        height, width = (bottom - top).max(), (right - left).max()
+        if height * width > MAX_BIN_PX:  # in halves
+            if height > width:
+                middle = (top + bottom) // 2
+                return self._sums(top, middle, left, right) + self._sums(middle, bottom, left, right)
+            middle = (left + right) // 2
+            return self._sums(top, bottom, left, middle) + self._sums(top, bottom, middle, right)
+        planes = np.empty((len(top), 3, top.shape[1], left.shape[1]), np.float32)
+        rows, columns = (top * self.stride, bottom * self.stride), (left, right)
+        self.sums([row[:, :, None] + column[:, None, :] for row in rows for column in columns], planes.swapaxes(0, 1))
+        return planes
 
 
-def _channels(sums: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """Red, green, blue and nothing, four numbers an entry, whatever the byte order of the machine."""
-    return sums.astype("<u8", copy=False).view("<u4").astype(np.uint32, copy=False)
-
-
-def _bins(start: NDArray[np.int64], end: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def bins(start: Ints, end: Ints, count: int) -> tuple[Ints, Ints]:
     """First and one-past-last source index of each of `count` bins, int64 (n, count) each."""
     length = (end - start)[:, None]
     index = np.arange(count, dtype=np.int64)[None, :]

@@ -13,16 +13,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.domain import Box, DetectedFace
-from app.faces.area import AreaTable
+from app.errors import ConfigurationError
+from app.faces.area import AreaTable, Ints
 from app.faces.decode import Photograph, Pixels
 from app.faces.overlap import Floats, non_maximum
+from app.faces.pyramid import WINDOW_PX, layout_of
 from app.faces.runtime import Device, open_session
 
-Ints = NDArray[np.int64]
-
-_PNET_WINDOW_PX = 12
-_PNET_STRIDE_PX = 2
-_PYRAMID_FACTOR = 0.709
+_NETWORKS = {"pnet": "proposals", "rnet": "found", "onet": "found"}
 _WINDOWS_PER_BATCH = 64
 
 # The second look, in shares of the shorter side: a face this large calls for it, the border it adds, the smallest face
@@ -57,16 +55,19 @@ class FaceDetector:
         device: Device = Device.CPU,
         threads: int = 1,
     ) -> None:
-        """`weights`: folder with mtcnn_pnet.onnx, mtcnn_rnet.onnx and mtcnn_onet.onnx."""
+        """`weights`: folder with mtcnn_pnet.onnx, mtcnn_rnet.onnx and mtcnn_onet.onnx.
+
+        Raises ConfigurationError where one is missing, damaged or of another release.
+        """
         self.options = options or DetectorOptions()
-        self._pnet = open_session(weights / "mtcnn_pnet.onnx", device=device, threads=threads)
-        self._rnet = open_session(weights / "mtcnn_rnet.onnx", device=device, threads=threads)
-        self._onet = open_session(weights / "mtcnn_onet.onnx", device=device, threads=threads)
+        self._pnet, self._rnet, self._onet = (
+            _open(weights / f"mtcnn_{name}.onnx", output, device, threads) for name, output in _NETWORKS.items()
+        )
 
     def detect(self, photograph: Photograph) -> list[DetectedFace]:
         """Faces of the photograph, most confident first, in full-resolution pixels."""
         height, width = photograph.pixels.shape[:2]
-        if min(height, width) < _PNET_WINDOW_PX:
+        if min(height, width) < WINDOW_PX:
             return []
         table = AreaTable(photograph.pixels)
         boxes, landmarks = self.find(table, self.options.min_face_px)
@@ -92,7 +93,7 @@ class FaceDetector:
         """
         factor = max(min(table.height, table.width) // _SECOND_LOOK_PX, 1)
         reduced = table.resize(table.height // factor, table.width // factor)
-        height, width = reduced.shape[:2]
+        height, width = reduced.shape[1:]
         border = int(_SECOND_LOOK_BORDER * min(height, width))
         min_face_px = max(_SECOND_LOOK_MIN_FACE * min(height, width), self.options.min_face_px / factor)
         boxes, landmarks = self.find(AreaTable(_framed(reduced, border)), min_face_px)
@@ -101,47 +102,46 @@ class FaceDetector:
         return np.concatenate([corners, boxes[:, 4:]], axis=1), (landmarks - np.float32(border)) * enlarge
 
     def _propose(self, table: AreaTable, min_face_px: float) -> Floats:
-        levels = [self._scan(table, scale) for scale in _scales(table, min_face_px)]
-        if not levels:
+        layout = layout_of(table.height, table.width, min_face_px)
+        if layout is None:
             return np.zeros((0, 5), np.float32)
-        boxes, offsets = (np.concatenate(parts) for parts in zip(*levels, strict=True))
-        level = np.repeat(np.arange(len(levels)), [len(found) for found, _ in levels])
-        kept = non_maximum(boxes[:, :4], boxes[:, 4], 0.5, within=level)
-        boxes, offsets = boxes[kept], offsets[kept]
-        best = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
-        return _squared(_moved(boxes[best], offsets[best]))
-
-    def _scan(self, table: AreaTable, scale: float) -> tuple[Floats, Floats]:
-        """One level of the pyramid: windows that may hold a face, float32 (n, 5), and their offsets (n, 4)."""
-        level = table.resize(int(table.height * scale + 1), int(table.width * scale + 1))
-        offsets, logit = self._pnet.run(None, {"image": _network_input(level[None])})
-        score = _probability(logit)[0, 0]
-        rows, columns = np.nonzero(score >= self.options.thresholds[0])
-        corner = np.stack([columns, rows], axis=1) * _PNET_STRIDE_PX
-        # float32 throughout: the reference divides in float32 before it floors.
-        corners = np.concatenate([corner + 1, corner + _PNET_WINDOW_PX], axis=1).astype(np.float32)
-        boxes = np.concatenate([np.floor(corners / np.float32(scale)), score[rows, columns, None]], axis=1)
-        return boxes, cast(Floats, offsets)[0][:, rows, columns].T
+        inputs = {
+            "image": layout.picture(table),
+            "positions": layout.positions,
+            "windows": layout.windows,
+            "apart": layout.apart,
+            "min_score": np.array(self.options.thresholds[:1], np.float32),
+        }
+        (proposals,) = cast(list[Floats], self._pnet.run(None, inputs))
+        return _squared(_moved(proposals[:, :5], proposals[:, 5:]))
 
     def _refine(self, table: AreaTable, boxes: Floats) -> Floats:
         boxes, windows = _windows(table, boxes)
         if len(boxes) == 0:
             return boxes
-        offsets, logit = _looked_at(self._rnet, table, windows, 24)
-        boxes, kept = _passed(boxes, _probability(logit)[:, 0], self.options.thresholds[1])
+        found = _looked_at(self._rnet, table, windows, 24)
+        boxes, kept = _passed(boxes, _probability(found[:, 4]), self.options.thresholds[1])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
-        return _squared(_regressed(boxes[pick], offsets[kept][pick]))
+        return _squared(_regressed(boxes[pick], found[kept, :4][pick]))
 
     def _decide(self, table: AreaTable, boxes: Floats) -> tuple[Floats, Floats]:
         boxes, windows = _windows(table, boxes)
         if len(boxes) == 0:
             return boxes, np.zeros((0, 5, 2), np.float32)
-        offsets, points, logit = _looked_at(self._onet, table, windows, 48)
-        boxes, kept = _passed(boxes, _probability(logit)[:, 0], self.options.thresholds[2])
-        landmarks = _landmarks(boxes, points[kept])
-        boxes = _regressed(boxes, offsets[kept])
+        found = _looked_at(self._onet, table, windows, 48)
+        boxes, kept = _passed(boxes, _probability(found[:, 14]), self.options.thresholds[2])
+        landmarks = _landmarks(boxes, found[kept, 4:14])
+        boxes = _regressed(boxes, found[kept, :4])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of_smaller=True, pixel=1.0)
         return boxes[pick], landmarks[pick]
+
+
+def _open(path: Path, output: str, device: Device, threads: int) -> ort.InferenceSession:
+    session = open_session(path, device=device, threads=threads)
+    found = [each.name for each in session.get_outputs()]
+    if found != [output]:
+        raise ConfigurationError(f"{path} gives {found}, not {output}: write it anew with `python -m models.mtcnn`")
+    return session
 
 
 def _doubtful(table: AreaTable, boxes: Floats) -> bool:
@@ -158,45 +158,28 @@ def _merged(better: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tupl
     return boxes[pick], landmarks[pick]
 
 
-def _scales(table: AreaTable, min_face_px: float) -> list[float]:
-    """The pyramid: the smallest face fills P-Net's window at the first scale, the shorter side at the last."""
-    scale = _PNET_WINDOW_PX / min_face_px
-    shorter = min(table.height, table.width) * scale
-    scales = []
-    while shorter >= _PNET_WINDOW_PX:
-        scales.append(scale)
-        scale *= _PYRAMID_FACTOR
-        shorter *= _PYRAMID_FACTOR
-    return scales
-
-
-def _framed(pixels: Floats, border: int) -> Pixels:
-    """0..255 floats to bytes, in a frame of their mean colour."""
-    height, width = pixels.shape[:2]
-    mean = pixels.mean(axis=(0, 1)).astype(np.uint8)
+def _framed(planes: Floats, border: int) -> Pixels:
+    """Planes (3, height, width) of 0 to 255 to bytes, in a frame of their mean colour."""
+    _, height, width = planes.shape
+    mean = planes.mean(axis=(1, 2)).astype(np.uint8)
     framed: Pixels = np.full((height + 2 * border, width + 2 * border, 3), mean, np.uint8)
-    framed[border : border + height, border : border + width] = np.rint(pixels)
+    framed[border : border + height, border : border + width] = np.rint(planes).transpose(1, 2, 0)
     return framed
 
 
-def _looked_at(session: ort.InferenceSession, table: AreaTable, windows: Ints, side: int) -> list[Floats]:
+def _looked_at(session: ort.InferenceSession, table: AreaTable, windows: Ints, side: int) -> Floats:
     """A network's outputs for all windows, resized to its `side`; in batches, because a crowd has thousands."""
     outputs = []
     for start in range(0, len(windows), _WINDOWS_PER_BATCH):
         crops = table.crops(windows[start : start + _WINDOWS_PER_BATCH], side)
-        outputs.append(session.run(None, {"image": _network_input(crops)}))
-    return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+        outputs.extend(cast(list[Floats], session.run(None, {"image": crops})))
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
 
 def _probability(logit: Floats) -> Floats:
     with np.errstate(over="ignore"):  # exp of a large number is infinite, and the probability rightly 0
         probability: Floats = np.float32(1.0) / (np.float32(1.0) + np.exp(-logit))
     return probability
-
-
-def _network_input(windows: Floats) -> Floats:
-    """Channels first, 0..255 to about -1..1, as MTCNN was trained."""
-    return np.ascontiguousarray(((windows - 127.5) * 0.0078125).transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def _windows(table: AreaTable, boxes: Floats) -> tuple[Floats, Ints]:

@@ -20,32 +20,26 @@ def non_maximum(
     *,
     of_smaller: bool = False,
     pixel: float = 0.0,
-    within: Ints | None = None,
 ) -> Ints:
     """Indices of the boxes that no better box overlaps by more than `threshold`, best first.
 
     `boxes`: float32 (n, 4), left, top, right, bottom; `scores`: float32 (n,). Overlap is intersection over union, or
     over the smaller box. `pixel` is added to widths and heights where coordinates name pixels rather than edges
-    (MTCNN's original Matlab code, last stage). `within`: int64 (n,), ascending; boxes of one number compete with
-    each other alone, and come out number by number.
+    (MTCNN's original Matlab code, last stage).
     """
     if len(boxes) < 2:
         return np.arange(len(boxes))
     # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
     order = np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
-    if within is not None:
-        order = order[np.argsort(within[order], kind="stable")]
-    rivals = _Rivals(
-        np.ascontiguousarray(boxes[order].T), None if within is None else within[order], threshold, of_smaller, pixel
-    )
+    rivals = _Rivals(np.ascontiguousarray(boxes[order].T), threshold, of_smaller, pixel)
     return order[list(rivals.kept())]
 
 
 class _Rivals:
-    """Boxes in the order of their rank: float32 (4, n), and int64 (n,) or None for the groups."""
+    """Boxes in the order of their rank, float32 (4, n)."""
 
-    def __init__(self, ranked: Floats, group: Ints | None, threshold: float, of_smaller: bool, pixel: float) -> None:
-        self._ranked, self._group = ranked, group
+    def __init__(self, ranked: Floats, threshold: float, of_smaller: bool, pixel: float) -> None:
+        self._ranked = ranked
         self._threshold, self._of_smaller, self._pixel = np.float32(threshold), of_smaller, np.float32(pixel)
         size = ranked[2:] - ranked[:2] + self._pixel
         self._area = size[0] * size[1]
@@ -82,4 +76,4 @@ class _Rivals:
         area_a, area_b = self._area[a], self._area[b]
         whole = np.minimum(area_a, area_b) if self._of_smaller else area_a + area_b - shared
         over: NDArray[np.bool_] = shared > self._threshold * whole
-        return over if self._group is None else over & (self._group[a] == self._group[b])
+        return over

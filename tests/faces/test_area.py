@@ -12,7 +12,7 @@ PIXELS = RNG.integers(0, 256, (61, 83, 3), dtype=np.uint8)
 
 def pooled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     planes = torch.from_numpy(pixels.astype(np.float64)).permute(2, 0, 1)[None]
-    return torch.nn.functional.adaptive_avg_pool2d(planes, (height, width))[0].permute(1, 2, 0).numpy()
+    return torch.nn.functional.adaptive_avg_pool2d(planes, (height, width))[0].numpy()
 
 
 @pytest.mark.parametrize(("height", "width"), [(61, 83), (30, 41), (7, 5), (1, 1), (90, 120)])
@@ -31,3 +31,12 @@ def test_crops_resize_as_if_they_had_been_cut_out_first(size: int) -> None:
 def test_sums_beyond_thirty_two_bits_do_not_matter() -> None:
     white = np.full((4200, 4200, 3), 255, np.uint8)  # each channel sums to 4.5e9
     assert (AreaTable(white).resize(11, 13) == 255).all()
+
+
+def test_bins_of_any_size_keep_the_colours_apart() -> None:
+    """A bin of 2,100 x 1,050 pixels sums to 562 million, far beyond the 21 bits that a colour has."""
+    tall = np.full((4200, 2100, 3), [255, 254, 1], np.uint8)
+    means = AreaTable(tall).crops(np.array([[0, 0, 2100, 4200], [7, 3, 9, 4100]]), 2)
+    np.testing.assert_allclose(
+        means, np.broadcast_to(np.array([255, 254, 1])[None, :, None, None], means.shape), rtol=1e-6
+    )

@@ -27,14 +27,21 @@ def reference() -> ReferenceDetector:
 
 
 def assert_same_faces(detector: FaceDetector, reference: ReferenceDetector, pixels: np.ndarray) -> int:
-    """Boxes and landmarks within a pixel, the same number of faces; returns that number."""
+    """The same faces, to rounding; returns their number.
+
+    Between its networks MTCNN cuts windows to whole pixels. Coordinates of a few thousand are right to 2e-4, and where
+    that decides which pixel it is, a box may move by as much.
+    """
     expected_boxes, expected_landmarks = reference.find(pixels, MIN_FACE_PX)
     boxes, landmarks = detector.find(AreaTable(pixels), MIN_FACE_PX)
     assert len(boxes) == len(expected_boxes)
     if len(boxes):
         ours, theirs = np.lexsort(boxes[:, :2].round().T), np.lexsort(expected_boxes[:, :2].round().T)
-        assert np.abs(boxes[ours, :4] - expected_boxes[theirs, :4]).max() < 1
-        assert np.abs(landmarks[ours] - expected_landmarks[theirs]).max() < 1
+        box_px = np.abs(boxes[ours, :4] - expected_boxes[theirs, :4]).max(1)
+        landmark_px = np.abs(landmarks[ours] - expected_landmarks[theirs]).max((1, 2))
+        for moved_px in (box_px, landmark_px):
+            assert (moved_px > 0.01).sum() <= len(boxes) // 10
+            assert moved_px.max() < 2
     return len(boxes)
 
 

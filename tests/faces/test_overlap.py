@@ -37,18 +37,6 @@ def test_what_a_double_loop_keeps_is_kept(count: int, pixel: float, of_smaller: 
     assert kept.tolist() == double_loop(boxes, scores, of_smaller, pixel)
 
 
-@pytest.mark.parametrize("count", [90, 600])
-def test_boxes_compete_within_their_group_alone(count: int) -> None:
-    boxes, scores = boxes_of(count)
-    group = np.sort(np.random.default_rng(3).integers(0, 4, count))
-    expected = [
-        members[kept]
-        for members in (np.flatnonzero(group == number) for number in range(4))
-        for kept in double_loop(boxes[members], scores[members], of_smaller=False, pixel=0.0)
-    ]
-    assert non_maximum(boxes, scores, 0.5, within=group).tolist() == expected
-
-
 @pytest.mark.parametrize(("of_smaller", "best"), [(False, 0), (True, 2)])
 def test_of_equal_scores_the_one_wins_that_wins_in_the_reference(of_smaller: bool, best: int) -> None:
     boxes = np.array([[0, 0, 10, 10]] * 3, np.float32)
