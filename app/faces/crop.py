@@ -47,12 +47,15 @@ def crop_face(photograph: Photograph, face: DetectedFace, spec: CropSpec) -> Pix
     """Cut out a face as uint8 (crop_px, crop_px, 3), RGB; what lies outside the photograph is black."""
     landmarks = face.landmarks.astype(np.float64) * photograph.scale
     transform = similarity_transform(np.array(spec.template, dtype=np.float64), landmarks)
-    source = Image.fromarray(photograph.pixels)
     # Bilinear sampling alone skips pixels when shrinking; average whole blocks of them first.
-    source_px_per_crop_px = float(np.hypot(transform[0, 0], transform[1, 0]))
-    factor = max(int(source_px_per_crop_px), 1)
+    factor = max(int(np.hypot(transform[0, 0], transform[1, 0])), 1)
+    left, top, right, bottom = _read_part(photograph.pixels, transform, factor, spec.crop_px)
+    if right <= left or bottom <= top:
+        return np.zeros((spec.crop_px, spec.crop_px, 3), np.uint8)
+    source = Image.fromarray(photograph.pixels[top:bottom, left:right])
+    transform[:2, 2] -= left, top
     if factor > 1:
-        source, transform = _reduced(source, transform, factor, spec.crop_px)
+        source, transform = source.reduce(factor), transform / factor
     coefficients = transform[:2].ravel().tolist()
     size = (spec.crop_px, spec.crop_px)
     return np.asarray(source.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
@@ -78,16 +81,10 @@ def similarity_transform(source: NDArray[np.float64], target: NDArray[np.float64
     return matrix
 
 
-def _reduced(
-    source: Image.Image, transform: NDArray[np.float64], factor: int, crop_px: int
-) -> tuple[Image.Image, NDArray[np.float64]]:
-    """Shrink the part of the photograph that the crop reads, and the transform with it."""
+def _read_part(pixels: Pixels, transform: NDArray[np.float64], margin_px: int, crop_px: int) -> tuple[int, ...]:
+    """Left, top, right and bottom of what the crop reads of the photograph; nothing where it lies beside it."""
     corners = transform @ np.array([[0, crop_px, 0, crop_px], [0, 0, crop_px, crop_px], [1, 1, 1, 1]])
-    left, top = np.maximum(np.floor(corners[:2].min(1)).astype(int) - factor, 0)
-    right, bottom = np.minimum(np.ceil(corners[:2].max(1)).astype(int) + factor, source.size)
-    if right <= left or bottom <= top:
-        return source, transform
-    # Pillow's own box: whole blocks counted from `left, top`.
-    small = source.reduce(factor, (int(left), int(top), int(right), int(bottom)))
-    shift = np.array([[1.0 / factor, 0, -left / factor], [0, 1.0 / factor, -top / factor], [0, 0, 1.0]])
-    return small, shift @ transform
+    height, width = pixels.shape[:2]
+    first = np.maximum(np.floor(corners[:2].min(1)).astype(int) - margin_px, 0)
+    last = np.minimum(np.ceil(corners[:2].max(1)).astype(int) + margin_px, [width, height])
+    return (*first.tolist(), *last.tolist())

@@ -24,7 +24,8 @@ _FIT_3D: NDArray[np.float64] = np.linalg.pinv(_FACE_3D - _FACE_3D.mean(0))
 # The part of the crop that is face whoever it is, in shares of its side: top, bottom, left, right.
 _FACE_PART = (0.30, 0.92, 0.22, 0.78)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255.0)  # ITU-R BT.601
-_GRID = 16
+# The middles of 16 x 16 squares, in shares of the crop's side: x and y.
+_GRID_POINTS: NDArray[np.float64] = (np.indices((16, 16)).reshape(2, -1)[::-1] + 0.5) / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,8 @@ def sharpness(luma: NDArray[np.float32]) -> float:
 def outside_share(face: DetectedFace, spec: CropSpec, size_px: tuple[int, int]) -> float:
     """Share of the crop that lies outside the photograph, 0 to 1: what the frame cuts off of the face."""
     transform = similarity_transform(np.array(spec.template, np.float64), face.landmarks.astype(np.float64))
-    steps = (np.arange(_GRID) + 0.5) * (spec.crop_px / _GRID)
-    x, y = np.meshgrid(steps, steps)
-    points = transform[:2] @ np.stack([x.ravel(), y.ravel(), np.ones(_GRID * _GRID)])
-    inside = (points >= 0).all(0) & (points <= np.array(size_px)[:, None]).all(0)
+    x, y = transform[:2, :2] @ (_GRID_POINTS * spec.crop_px) + transform[:2, 2:]
+    inside = (x >= 0) & (x <= size_px[0]) & (y >= 0) & (y <= size_px[1])
     return 1.0 - float(inside.mean())
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from app.domain import FaceChoice
 from app.faces.choose import choose_face
 from app.faces.crop import crop_face
-from app.faces.decode import ImageLimits, decode
+from app.faces.decode import ImageLimits, Photograph, decode
 from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder, network_input
 from app.faces.runtime import open_session
@@ -72,7 +72,7 @@ def stages(size: str, weights: Path, model: str, repeats: int) -> dict[str, dict
     detector.detect(photograph)
     pixels, side = Image.fromarray(photograph.pixels), embedder.card.input.crop_px
     bare = {
-        "decode": cpu_ms(lambda: bare_decode(data, photograph.pixels.shape[1]), repeats),
+        "decode": cpu_ms(lambda: bare_decode(data, photograph), repeats),
         "detect": cpu_ms(lambda: [session.again() for session in sessions], repeats),
         "crop": cpu_ms(lambda: bare_crop(pixels, side), repeats),
         "embed": bare_embed_ms(weights / model, network_input(batch, embedder.card.input), repeats),
@@ -80,9 +80,11 @@ def stages(size: str, weights: Path, model: str, repeats: int) -> dict[str, dict
     return {"ours": ours, "bare": bare}
 
 
-def bare_decode(data: bytes, width: int) -> None:
+def bare_decode(data: bytes, photograph: Photograph) -> None:
+    """In the same size."""
+    height, width = photograph.pixels.shape[:2]
     image = Image.open(io.BytesIO(data))
-    image.draft("RGB", (width, width))
+    image.draft("RGB", (width, height))
     np.asarray(image.convert("RGB"))
 
 
