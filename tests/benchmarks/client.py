@@ -6,6 +6,8 @@ queue shows (no coordinated omission).
 """
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,21 +17,29 @@ import numpy as np
 
 @dataclass
 class Load:
-    """What one run of requests met: seconds of each answered one, and how many had which status."""
+    """What one run of requests met: seconds of each with status 200, and how many had which status."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     elapsed_seconds: float = 0.0
 
+    def add(self, status: int, seconds: float) -> None:
+        """Count one; what failed may have done so at once, and says nothing about times."""
+        self.statuses[status] += 1
+        if status == 200:
+            self.seconds.append(seconds)
+
     def figures(self) -> dict[str, object]:
-        """Throughput of answers with status 200, and quantiles of their time in milliseconds."""
-        quantiles = np.percentile(self.seconds or [np.nan], [50, 95, 99]) * 1000.0
-        names = ("p50_ms", "p95_ms", "p99_ms")
+        """Throughput of answers with status 200, and quantiles of their time in milliseconds, None without any."""
+        times = {"p50_ms": 50, "p95_ms": 95, "p99_ms": 99}
         return {
             "per_second": round(self.statuses[200] / self.elapsed_seconds, 2),
-            **{name: round(float(value), 1) for name, value in zip(names, quantiles, strict=True)},
+            **{name: self._quantile_ms(percent) for name, percent in times.items()},
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
         }
+
+    def _quantile_ms(self, percent: int) -> float | None:
+        return round(float(np.percentile(self.seconds, percent)) * 1000.0, 1) if self.seconds else None
 
 
 def multipart(path: str, files: dict[str, bytes], host: str = "localhost") -> bytes:
@@ -66,7 +76,7 @@ class Connection:
         try:
             return await self._ask(request)
         except (asyncio.IncompleteReadError, ConnectionError):
-            self._writer = None
+            await self.closed()
             return 0
 
     async def _ask(self, request: bytes) -> int:
@@ -86,43 +96,49 @@ class Connection:
         if self._writer is not None:
             self._writer.close()
 
+    async def closed(self) -> None:
+        """Close it and wait until it is."""
+        self.close()
+        if self._writer is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+        self._writer = None
 
-async def closed_loop(port: int, requests: list[bytes], callers: int, seconds: float) -> Load:
-    """`callers` at once, each as fast as it is answered, for so long."""
+
+async def closed_loop(ports: list[int], requests: list[bytes], callers: int, seconds: float) -> Load:
+    """`callers` at once, shared out evenly over the ports, each as fast as it is answered, for so long."""
     load, started = Load(), time.perf_counter()
 
     async def call(number: int) -> None:
-        connection = Connection(port)
+        connection = Connection(ports[number % len(ports)])
         while (begun := time.perf_counter()) < started + seconds:
             status = await connection.ask(requests[number % len(requests)])
-            load.statuses[status] += 1
-            load.seconds.append(time.perf_counter() - begun)
-        connection.close()
+            load.add(status, time.perf_counter() - begun)
+        await connection.closed()
 
     await asyncio.gather(*(call(number) for number in range(callers)))
     load.elapsed_seconds = time.perf_counter() - started
     return load
 
 
-async def open_loop(port: int, requests: list[bytes], per_second: float, seconds: float, seed: int = 1) -> Load:
-    """Requests at random times, so many a second on average, for so long."""
+async def open_loop(ports: list[int], requests: list[bytes], per_second: float, seconds: float, seed: int = 1) -> Load:
+    """Requests at random times, so many a second on average, for so long; to each port in turn."""
     rng = np.random.default_rng(seed)
-    arrivals = np.cumsum(rng.exponential(1 / per_second, int(per_second * seconds)))
-    load, idle = Load(), [Connection(port)]
+    arrivals = np.cumsum(rng.exponential(1 / per_second, max(int(per_second * seconds), 1)))
+    load, idle = Load(), {port: [Connection(port)] for port in ports}
     started = time.perf_counter()
 
-    async def call(due: float, request: bytes) -> None:
-        connection = idle.pop() if idle else Connection(port)
-        load.statuses[await connection.ask(request)] += 1
-        load.seconds.append(time.perf_counter() - due)
-        idle.append(connection)
+    async def call(due: float, request: bytes, port: int) -> None:
+        connection = idle[port].pop() if idle[port] else Connection(port)
+        load.add(await connection.ask(request), time.perf_counter() - due)
+        idle[port].append(connection)
 
     async with asyncio.TaskGroup() as tasks:
         for number, offset in enumerate(arrivals):
             due = started + float(offset)
             await asyncio.sleep(max(due - time.perf_counter(), 0))
-            tasks.create_task(call(due, requests[number % len(requests)]))
+            tasks.create_task(call(due, requests[number % len(requests)], ports[number % len(ports)]))
     load.elapsed_seconds = time.perf_counter() - started
-    for connection in idle:
-        connection.close()
+    for connection in itertools.chain.from_iterable(idle.values()):
+        await connection.closed()
     return load

@@ -11,23 +11,27 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 _REPOSITORY = Path(__file__).parents[2]
-_PACKAGES = ("faiss-cpu", "numpy", "sqlalchemy", "psycopg", "onnxruntime")
+_PACKAGES = ("faiss-cpu", "numpy", "pillow", "sqlalchemy", "psycopg", "onnxruntime", "fastapi", "uvicorn")
 
 
 def write_record(name: str, note: str, **content: Any) -> Path:
     """results/<name>.json: machine, commit and versions before the content; `note` says what else ran meanwhile."""
-    record = {
+    record = {**facts(name, note), **content}
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def facts(name: str, note: str) -> dict[str, Any]:
+    """What stands before the content of every record."""
+    return {
         "benchmark": name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": machine(),
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
         "note": note,
-        **content,
     }
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    return path
 
 
 def commit() -> str:
