@@ -1,8 +1,7 @@
 """What a user would pick instead, under the same load: see tests/benchmarks/peers.
 
 Each peer runs as it runs best: one process for each core with one numerical thread, and callers shared out evenly, as
-a good proxy would. Several threads of one process do less (dlib and PyTorch wait for Python's lock in part), and dlib's
-networks must not be run by two threads at once.
+a good proxy would; docs/performance.md says why not threads.
 """
 
 import json
