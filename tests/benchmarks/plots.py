@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 Row = dict[str, Any]
 _PEER_COLOURS = {"sameface": "C0", "face_recognition": "C1", "facenet_pytorch": "C2"}
@@ -42,6 +43,7 @@ def _closed(axes: Axes, sections: Row) -> None:
             axes.axhline(limits[row["size"]], color=f"C{number}", linestyle=":")
     axes.set_yscale("log", base=10)
     axes.set(title="verify: pairs a second (dotted: bare stages)", xlabel="callers, closed loop")
+    _plain(axes.xaxis, axes.yaxis)
     axes.legend()
 
 
@@ -51,6 +53,7 @@ def _open(axes: Axes, sections: Row) -> None:
         axes.semilogy(shares, _times(row, "p50_ms"), "o-", color=f"C{number}", label=row["size"])
         axes.semilogy(shares, _times(row, "p99_ms"), "s--", color=f"C{number}")
     axes.set(title="verify: ms, p50 (-) and p99 (--)", xlabel="arrivals, share of the rate at saturation, open loop")
+    _plain(axes.yaxis)
     axes.legend()
 
 
@@ -87,7 +90,8 @@ def _peers(axes: Axes, sections: Row) -> None:
         axes.bar_label(bars, fmt="%.3g", fontsize=8)
     axes.set_yscale("log")
     axes.set_xticks(range(len(sizes)), sizes)
-    axes.set(title="pairs a second at saturation")
+    axes.set(title="verify: pairs a second at saturation")
+    _plain(axes.yaxis)
     axes.legend()
 
 
@@ -109,8 +113,17 @@ def _batches(axes: Axes, sections: Row) -> None:
         axes.semilogx([row["batch"] for row in of], [row["faces_per_second"] for row in of], "o-", base=2,
                       label=f"{rows[0]['device']}, {threads} threads")  # fmt: skip
     axes.set(title="embedding: faces a second", xlabel="faces in a batch")
+    _plain(axes.xaxis)
     axes.set_ylim(0)
     axes.legend()
+
+
+def _plain(*scales: Axis) -> None:
+    """64 and not 2 to the 6th."""
+    for scale in scales:
+        scale.set_major_formatter("{x:g}")
+        scale.set_minor_formatter("{x:g}")
+        scale.set_tick_params(which="minor", labelsize=7)
 
 
 PANELS: tuple[tuple[str, Callable[[Axes, Row], None]], ...] = (

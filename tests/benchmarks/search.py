@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 import faiss
 
 from app.gallery.changes import Changes, FaceChange, GalleryChange
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from app.settings import Settings
 from tests.benchmarks.gallery_scale import measure_searches
 from tests.benchmarks.people import EMBEDDING_SIZE, FACES_PER_SUBJECT, gallery_embeddings
@@ -33,7 +33,7 @@ def measure(plan: Plan, progress: Progress) -> list[Row]:
 def _searches(faces: int, repeats: int) -> Row:
     faiss.omp_set_num_threads(1)
     embeddings = gallery_embeddings(faces)
-    index = GalleryIndex(EMBEDDING_SIZE, compress_above_faces=Settings().compress_above_faces)
+    index = FaissIndex(EMBEDDING_SIZE, compress_above_faces=Settings().compress_above_faces)
     rows = [
         FaceChange(row, 1, 1, subject, f"emp-{subject:07}", None, str(uuid.UUID(int=row)), vector.tobytes())
         for row, vector in enumerate(embeddings, 1)
