@@ -1,7 +1,8 @@
-"""Many callers, one worker: requests that wait while a batch runs become the next batch.
+"""Many callers, one worker or a few: requests that wait while a batch runs become the next batch.
 
-There is no timer. The thread blocks for one item, takes what else waits, and runs it, so a lone request waits for
-nobody and batches fill themselves under load. Every accepted item ends in a result, an error or a cancellation.
+There is no timer. A thread blocks for one item, takes its share of what else waits, and runs it, so a lone request
+waits for nobody and batches fill themselves under load. Every accepted item ends in a result, an error or a
+cancellation.
 """
 
 import asyncio
@@ -30,10 +31,21 @@ class Rows(Protocol[Row]):
 
 
 class MicroBatcher(Generic[Item, Result]):
-    """Runs `run` on lists of waiting items, in its own thread. Safe to call from any thread or event loop."""
+    """Runs `run` on lists of waiting items, in threads of its own. Safe to call from any thread or event loop."""
 
-    def __init__(self, run: Callable[[list[Item]], Rows[Result]], *, name: str, max_batch: int, max_queue: int) -> None:
-        """`run` answers one result per item, in order. `max_queue` bounds the items that wait for a batch."""
+    def __init__(
+        self,
+        run: Callable[[list[Item]], Rows[Result]],
+        *,
+        name: str,
+        max_batch: int,
+        max_queue: int,
+        threads: int = 1,
+    ) -> None:
+        """`run` answers one result per item, in order. `max_queue` bounds the items that wait for a batch.
+
+        `threads` run batches side by side, each of them a fair share of what waits.
+        """
         self._run = run
         self._name = name
         self._max_batch = max_batch
@@ -43,8 +55,9 @@ class MicroBatcher(Generic[Item, Result]):
         self._closed = False
         self._healthy = True
         self._batch_sizes = [0] * (max_batch + 1)
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def healthy(self) -> bool:
@@ -78,11 +91,12 @@ class MicroBatcher(Generic[Item, Result]):
         return await asyncio.wrap_future(self.submit(item))
 
     def close(self) -> None:
-        """Refuse new items, finish the accepted ones, stop the thread. May be called again."""
+        """Refuse new items, finish the accepted ones, stop the threads. May be called again."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _make_room(self) -> None:
         if len(self._waiting) < self._max_queue:
@@ -108,19 +122,21 @@ class MicroBatcher(Generic[Item, Result]):
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     break
-                while self._waiting and len(batch) < self._max_batch:
+                share = min(self._max_batch, -(-len(self._waiting) // len(self._threads)))
+                while self._waiting and len(batch) < share:
                     item, future = self._waiting.popleft()
                     if future.set_running_or_notify_cancel():
                         batch.append((item, future))
         return batch
 
     def _answer(self, batch: list[tuple[Item, Future[Result]]]) -> None:
-        self._batch_sizes[len(batch)] += 1
+        with self._changed:
+            self._batch_sizes[len(batch)] += 1
         try:
             results = self._run([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{self._name} answered {len(results)} results for {len(batch)} items")
-        except BaseException as error:  # the thread outlives whatever a batch raises; its waiters hear of it
+        except BaseException as error:  # a thread outlives whatever a batch raises; its waiters hear of it
             self._healthy = False
             logger.exception("a batch of %d failed in %s", len(batch), self._name)
             for _, future in batch:

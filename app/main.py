@@ -221,7 +221,7 @@ def _template_keys(settings: Settings) -> "TemplateKeys":
 def _open_metrics(
     pipeline: "FacePipeline", searcher: "GallerySearcher", index: "GalleryIndex", follower: "GalleryFollower"
 ) -> "Metrics":
-    from app.metrics import BatcherMetrics, IndexMetrics, Metrics
+    from app.metrics import BatcherMetrics, IndexMetrics, Metrics, ProcessMetrics
 
     def index_facts() -> dict[str, float | None]:
         lag = follower.lag
@@ -245,6 +245,7 @@ def _open_metrics(
         )
     )
     opened.watch(IndexMetrics(index_facts))
+    opened.watch(ProcessMetrics(lambda: pipeline.inference.deaths))
     return opened
 
 

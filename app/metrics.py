@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.domain import Candidate, Enrolment, Identification, SubjectVerification, Verification
@@ -111,6 +111,18 @@ class BatcherMetrics(Collector):
             sizes.add_metric([name], list(_buckets(counts)), sum(size * count for size, count in enumerate(counts)))
         yield depth
         yield sizes
+
+
+class ProcessMetrics(Collector):
+    """The processes that read photographs, where there are some."""
+
+    def __init__(self, deaths: Callable[[], int]) -> None:
+        """`deaths`: how many have ended that should not have."""
+        self._deaths = deaths
+
+    def collect(self) -> Iterable[Metric]:
+        name = "sameface_reading_process_deaths"
+        return [CounterMetricFamily(name, "Processes that read photographs and ended", value=self._deaths())]
 
 
 class IndexMetrics(Collector):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
@@ -191,3 +192,24 @@ def test_closing_twice_is_harmless() -> None:
     with batcher() as work:
         work.close()
         work.close()
+
+
+def test_several_threads_share_what_waits() -> None:
+    """Each of two takes half of what waits then, so that neither has all the work and the last of it is shared too."""
+    meeting, batches = threading.Barrier(3), []
+
+    def run(items: list[int]) -> list[int]:
+        batches.append(len(items))
+        meeting.wait(10)
+        return items
+
+    batcher: MicroBatcher[int, int] = MicroBatcher(run, name="shared", max_batch=8, max_queue=16, threads=2)
+    first = [batcher.submit(number) for number in range(2)]
+    while len(batches) < 2:
+        time.sleep(0.001)
+    waiting = [batcher.submit(number) for number in range(8)]
+    for _ in range(3):
+        meeting.wait(10)
+    assert [future.result(10) for future in first + waiting] == [0, 1, *range(8)]
+    assert sorted(batches) == [1, 1, 1, 1, 2, 4]
+    batcher.close()

@@ -38,6 +38,11 @@ class Reading:
     took_ms: dict[str, float]
 
 
+# A photograph and what to make of it; without a task, only the embedder is tried, on a grey square.
+Work = tuple[bytes, Task | None]
+Outcome = Reading | Exception
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What a process says of the networks that it has loaded."""
@@ -103,6 +108,10 @@ class Inference(Protocol):
     @property
     def depth(self) -> int:
         """What waits to be worked on."""
+
+    @property
+    def deaths(self) -> int:
+        """How many processes have ended that should not have; 0 where there are none."""
 
     async def read(self, data: bytes, task: Task) -> Reading:
         """Raises NoFace, SeveralFaces, every error of `decode`, Overloaded, and NotReady once closed."""

@@ -1,7 +1,7 @@
 """One photograph on one thread: decode -> detect -> choose -> crop -> measure."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,30 +45,41 @@ class PhotographReader:
 
     def find(self, data: bytes, selection: Selection, *, keep_crops: bool = False) -> Found:
         """The faces that are wanted; raises NoFace, SeveralFaces and every error of `decode`."""
-        photograph, faces, took_ms = self._look(data, selection.min_confidence)
+        stages = self.stages(data, selection, keep_crops=keep_crops)
+        while True:
+            try:
+                next(stages)
+            except StopIteration as end:
+                found: Found = end.value
+                return found
+
+    def stages(self, data: bytes, selection: Selection, *, keep_crops: bool = False) -> Generator[None, None, Found]:
+        """`find`, paused after each stage, so that several photographs can go through each stage together."""
+        took_ms: dict[str, float] = {}
+        with timed(took_ms, "decode"):
+            photograph = decode(data, self._limits, draft_px=self._detect_side_px)
+        yield
+        with timed(took_ms, "detect"):
+            faces = certain_faces(self._detector.detect(photograph), selection.min_confidence)
+        yield
         chosen = selection.of(faces, photograph)
-        kept: list[FaceCrop] | list[None] = [None] * len(chosen)
         with timed(took_ms, "crop"):
-            if keep_crops:
-                # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
-                wide_spec = kept_spec(self._spec)
-                wide = self._crop(data, photograph, chosen, wide_spec)
-                kept = [encode(crop, wide_spec) for crop in wide]
-                crops = [middle(crop, self._spec) for crop in wide]
-            else:
-                crops = self._crop(data, photograph, chosen, self._spec)
+            crops, kept = self._crops(data, photograph, chosen, keep_crops)
+        yield
         with timed(took_ms, "quality"):
             measured = self._measure(photograph, chosen, crops)
         return Found(measured, crops, kept, len(faces), photograph.width, photograph.height, took_ms)
 
-    def _look(self, data: bytes, min_confidence: float) -> tuple[Photograph, list[DetectedFace], dict[str, float]]:
-        """The photograph, reduced where it is large, its faces, and milliseconds by stage."""
-        took_ms: dict[str, float] = {}
-        with timed(took_ms, "decode"):
-            photograph = decode(data, self._limits, draft_px=self._detect_side_px)
-        with timed(took_ms, "detect"):
-            faces = certain_faces(self._detector.detect(photograph), min_confidence)
-        return photograph, faces, took_ms
+    def _crops(
+        self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], keep: bool
+    ) -> tuple[list[Pixels], list[FaceCrop] | list[None]]:
+        """What the embedder sees of each face, and what is kept of it."""
+        if not keep:
+            return self._crop(data, photograph, faces, self._spec), [None] * len(faces)
+        # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
+        wide_spec = kept_spec(self._spec)
+        wide = self._crop(data, photograph, faces, wide_spec)
+        return [middle(crop, self._spec) for crop in wide], [encode(crop, wide_spec) for crop in wide]
 
     def _crop(self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], spec: CropSpec) -> list[Pixels]:
         """Crop from the reduced photograph where it has pixels enough, else from all of them."""

@@ -54,6 +54,10 @@ class ThreadInference:
     def depth(self) -> int:
         return self._batcher.depth
 
+    @property
+    def deaths(self) -> int:
+        return 0
+
     async def read(self, data: bytes, task: Task) -> Reading:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._workers, self._find, data, task)

@@ -7,12 +7,13 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import app
-from app.faces.inference import NetworkOptions, Opened, Reading, Task
+from app.faces.inference import NetworkOptions, Opened, Outcome, Work
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
@@ -33,8 +34,6 @@ class ProcessEnded(Exception):
 class WorkerProcess:
     """To be made and used by one thread, with whose end it is killed."""
 
-    opened: Opened
-
     def __init__(self, options: NetworkOptions, *, max_batch: int, max_seconds: float) -> None:
         """Returns when the networks are loaded; raises ConfigurationError, or ProcessEnded."""
         ours, theirs = socket.socketpair()
@@ -43,17 +42,20 @@ class WorkerProcess:
         _set_timeout(ours, _START_SECONDS)
         self._connection = Connection(ours.detach())
         try:
-            self.opened = self._exchange((options, max_batch))
+            opened = self._exchange((options, max_batch))
+            if isinstance(opened, Exception):
+                raise opened
+            self.opened: Opened = opened
         except BaseException:
             self.end()
             raise
         with socket.socket(fileno=os.dup(self._connection.fileno())) as same:
             _set_timeout(same, max_seconds)
 
-    def ask(self, data: bytes, task: Task | None) -> Reading | None:
-        """Have a photograph read; raises what the reading raised, or ProcessEnded."""
-        reading: Reading | None = self._exchange(task, data)
-        return reading
+    def ask(self, work: Sequence[Work]) -> list[Outcome]:
+        """Have photographs read; raises ProcessEnded."""
+        outcomes: list[Outcome] = self._exchange([task for _, task in work], *(data for data, _ in work))
+        return outcomes
 
     def end(self) -> None:
         """Let it finish and wait for it; kill it where it does not. May be called again."""
@@ -68,21 +70,18 @@ class WorkerProcess:
         """Of the process."""
         return self._process.pid
 
-    def _exchange(self, message: object, data: bytes | None = None) -> Any:
+    def _exchange(self, message: object, *data: bytes) -> Any:
         try:
             self._connection.send(message)
-            if data is not None:
-                self._connection.send_bytes(data)
-            answer = self._connection.recv()
+            for each in data:
+                self._connection.send_bytes(each)
+            return self._connection.recv()
         except BlockingIOError:  # the pipe's time ran out
             self._process.kill()
             self.end()
             raise ProcessEnded("killed, because it took too long", too_slow=True) from None
         except (EOFError, ConnectionError):
             raise self._ended() from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
     def _ended(self) -> ProcessEnded:
         self.end()

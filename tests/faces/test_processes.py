@@ -24,7 +24,7 @@ from app.errors import (
     UnreadableImage,
 )
 from app.faces.choose import Selection
-from app.faces.inference import NetworkOptions, Task
+from app.faces.inference import NetworkOptions, Reading, Task
 from app.faces.pipeline import FacePipeline
 from app.faces.processes import ProcessInference
 from app.faces.threads import ThreadInference
@@ -107,11 +107,38 @@ def test_errors_come_back_as_they_were_raised(
     assert inference.healthy
 
 
-def test_batches_are_counted_by_their_faces(options: NetworkOptions, two_faces: bytes) -> None:
-    processes = ProcessInference(options, workers=1, max_batch=1, max_queue=8, max_seconds=30)
-    asyncio.run(processes.read(two_faces, Task(Selection())))
+def test_what_waits_while_all_are_busy_is_read_together_and_each_answered_for(
+    options: NetworkOptions, portrait: bytes, two_faces: bytes, no_face: bytes
+) -> None:
+    processes = ProcessInference(options, workers=1, max_batch=2, max_queue=8, max_seconds=30)
+
+    async def scenario() -> list[object]:
+        os.kill(processes.pids[0], signal.SIGSTOP)
+        first = asyncio.ensure_future(processes.read(portrait, TASK))
+        await asyncio.sleep(0)
+        await until(lambda: processes.depth == 0)
+        work = [
+            (two_faces, Task(Selection())),
+            (no_face, TASK),
+            (portrait[:2000], TASK),
+            (portrait, Task(Selection(), embed=False)),
+        ]
+        waiting = [asyncio.ensure_future(processes.read(*each)) for each in work]
+        await until(lambda: processes.depth == 4)
+        os.kill(processes.pids[0], signal.SIGCONT)
+        return list(await asyncio.gather(first, *waiting, return_exceptions=True))
+
+    alone, pair, none, damaged, unembedded = asyncio.run(scenario())
+    assert processes.batch_sizes[4] == 1
+    assert isinstance(alone, Reading)
+    assert isinstance(pair, Reading)
+    assert isinstance(unembedded, Reading)
+    assert [type(none), type(damaged)] == [NoFace, UnreadableImage]
+    assert (len(pair.faces), len(pair.embeddings), len(unembedded.embeddings)) == (2, 2, 0)
+    np.testing.assert_allclose(pair.embeddings[0], alone.embeddings[0], atol=0.05)
+    assert "embed" in pair.took_ms
+    assert "embed" not in unembedded.took_ms
     processes.close()
-    assert processes.batch_sizes == [0, 2]
 
 
 def test_a_killed_process_is_replaced_and_its_photograph_read_again(
@@ -171,7 +198,7 @@ def test_what_waits_is_bounded_and_leaves_when_it_is_cancelled(options: NetworkO
         await until(lambda: processes.depth == 0)
         waiting = [asyncio.ensure_future(processes.read(portrait, TASK)) for _ in range(2)]
         await until(lambda: processes.depth == 2)
-        with pytest.raises(Overloaded, match="2 photographs wait"):
+        with pytest.raises(Overloaded, match="2 items wait"):
             await processes.read(portrait, TASK)
         waiting[0].cancel()
         await until(lambda: processes.depth == 1)
