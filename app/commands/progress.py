@@ -1,12 +1,15 @@
 """Progress bars on standard error."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import TextColumn
+
+_SHOW_SECONDS = 0.1
 
 
 @contextmanager
@@ -48,9 +51,17 @@ def _bar(what: str, total: int | None, *more: "TextColumn", **fields: Any) -> It
     with Progress(*columns, console=Console(file=sys.stderr)) as progress:
         task = progress.add_task(what, total=total, rate="", **fields)
 
+        waiting, shown_at = 0, time.monotonic()
+
         def advance(done: int, **changed: Any) -> None:
-            progress.update(task, advance=done, **changed)
+            nonlocal waiting, shown_at
+            waiting += done
+            if not changed and time.monotonic() - shown_at < _SHOW_SECONDS:
+                return  # lines come by the ten thousand a second, and a bar is slower than that
+            progress.update(task, advance=waiting, **changed)
             speed = progress.tasks[0].speed
             progress.update(task, rate="" if speed is None else f"{speed:.1f} a second")
+            waiting, shown_at = 0, time.monotonic()
 
         yield advance
+        progress.advance(task, waiting)

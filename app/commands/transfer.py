@@ -22,12 +22,14 @@ from app.errors import BadRequest, ConfigurationError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from app.gallery.portable import PortableModel
+    from app.domain import EnrolledSubject
+    from app.gallery.portable import PortableModel, PortableSubject
     from app.gallery.sealing import TemplateKeys
     from app.gallery.store import GalleryStore
     from app.settings import Settings
 
 _STANDARD = Path("-")
+_PAGE_ROWS = 2_000
 
 
 def export_gallery(
@@ -85,27 +87,41 @@ def import_gallery(
 
 
 class _Import:
-    """The lines of a file on their way into a gallery, counted."""
+    """The lines of a file on their way into a gallery, counted.
+
+    Subjects are stored by the page. Where a page cannot be stored, its subjects are stored one by one up to the line
+    that is at fault, as where a subject is there already.
+    """
 
     def __init__(self, store: "GalleryStore", gallery: str, embedding_size: int, settings: "Settings") -> None:
         self._store = store
         self._gallery = gallery
         self._embedding_size = embedding_size
         self._settings = settings
+        self._page: list[tuple[int, PortableSubject]] = []
+        self._page_rows = 0
         self.counts = dict.fromkeys(("subjects", "faces", "existed", "expired"), 0)
 
     def read(self, file: Path, lines: Iterator[tuple[int, dict[str, Any]]], advance: Callable[[], None]) -> None:
         """Store every subject. Raises BadRequest at a line that is none, and where the last line is missing."""
+        try:
+            end = self._read(file, lines, advance)
+        finally:
+            self._flush(file)  # also what stands before a line that is at fault
+        self._check_end(file, end)
+
+    def _read(self, file: Path, lines: Iterator[tuple[int, dict[str, Any]]], advance: Callable[[], None]) -> Any:
         for number, line in lines:
             if "end" in line:
-                self._check_end(file, line["end"])
-                return
+                return line["end"]
             with _at_line(file, number):
-                self._add(line)
+                self._take(number, line)
+            if self._page_rows >= _PAGE_ROWS:
+                self._flush(file)
             advance()
-        self._check_end(file, None)
+        return None
 
-    def _add(self, line: dict[str, Any]) -> None:
+    def _take(self, number: int, line: dict[str, Any]) -> None:
         from app.gallery.checks import check_metadata_size
         from app.gallery.portable import read_subject
 
@@ -114,15 +130,38 @@ class _Import:
             self.counts["expired"] += 1
             return
         check_metadata_size(subject.metadata, self._settings.max_metadata_bytes)
-        stored = self._store.add(
-            self._gallery,
-            subject.subject_id,
-            subject.faces,
-            name=subject.name,
-            metadata=subject.metadata,
-            expires_at=subject.expires_at,
-            max_faces=self._settings.max_faces_per_subject,
-        )
+        self._page.append((number, subject))
+        self._page_rows += 1 + len(subject.faces)
+
+    def _flush(self, file: Path) -> None:
+        page, self._page, self._page_rows = self._page, [], 0
+        if not page:
+            return
+        added = self._added([subject for _, subject in page])
+        for number, subject in page:
+            if id(subject) in added:
+                self._count(added[id(subject)])
+            else:
+                with _at_line(file, number):
+                    self._count(self._add(subject))
+
+    def _added(self, subjects: "list[PortableSubject]") -> "dict[int, EnrolledSubject]":
+        """What became of those that are new, by identity; nothing where one of them cannot be stored."""
+        from app.gallery.many import NewSubject
+
+        new = [NewSubject(subject.subject_id, subject.faces, subject.values()) for subject in subjects]
+        try:
+            stored = self._store.add_new(self._gallery, new, max_faces=self._settings.max_faces_per_subject)
+        except BadRequest:
+            return {}
+        by_id = {enrolled.subject_id: enrolled for enrolled in stored}
+        return {id(subject): by_id.pop(subject.subject_id) for subject in subjects if subject.subject_id in by_id}
+
+    def _add(self, subject: "PortableSubject") -> "EnrolledSubject":
+        limit = self._settings.max_faces_per_subject
+        return self._store.add(self._gallery, subject.subject_id, subject.faces, **subject.values(), max_faces=limit)
+
+    def _count(self, stored: "EnrolledSubject") -> None:
         self.counts["subjects"] += 1
         self.counts["faces"] += len(stored.faces)
         self.counts["existed"] += sum(face.existed for face in stored.faces)

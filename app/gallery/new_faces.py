@@ -38,9 +38,23 @@ class FaceSorter:
 
         Raises BadRequest where the subject would have more than `max_faces`, and ValueError for what is no embedding.
         """
-        vectors = [vector_bytes(face.embedding) for face in faces]
         known = statements.face_ids_by_content(connection, subject_key, self._model_id)
         others = statements.face_ids_by_content(connection, subject_key) if faces else {}
+        return self._sorted(faces, known, others, subject_key, max_faces)
+
+    def sort_new(self, faces: Sequence[NewFace], max_faces: int) -> SortedFaces:
+        """The same for a subject that has no faces yet; crops are not kept. Raises as `sort` does."""
+        return self._sorted(faces, {}, {}, None, max_faces)
+
+    def _sorted(
+        self,
+        faces: Sequence[NewFace],
+        known: dict[tuple[str, str | None], str],
+        others: Mapping[tuple[str, str | None], str],
+        subject_key: int | None,
+        max_faces: int,
+    ) -> SortedFaces:
+        vectors = [vector_bytes(face.embedding) for face in faces]
         result = SortedFaces()
         for face, vector in zip(faces, vectors, strict=True):
             face_id = self._known(known, face.content_sha256)
@@ -51,7 +65,7 @@ class FaceSorter:
                 row = self._row(face_id, Template(vector, face.content_sha256))
                 result.new.append(row)
                 known[row["content_sha256"], row["key_id"]] = face_id
-            if face.crop is not None:
+            if face.crop is not None and subject_key is not None:
                 result.crops.append(crop_row(face_id, subject_key, face.crop, self._keys))
         if result.new:
             _check_count(len(known), max_faces)

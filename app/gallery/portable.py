@@ -46,6 +46,11 @@ class PortableSubject:
     expires_at: datetime | None
     faces: list[NewFace]
 
+    def values(self) -> dict[str, Any]:
+        """What is known of the subject besides its faces."""
+        given = {"name": self.name, "metadata": self.metadata, "expires_at": self.expires_at}
+        return {key: value for key, value in given.items() if value is not None}
+
 
 def read_lines(
     connection: sa.Connection, gallery: str, model: PortableModel, keys: TemplateKeys

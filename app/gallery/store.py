@@ -1,6 +1,7 @@
 """The gallery in the database: every write one transaction, every answer already durable."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from app.domain import (
     NewFace,
     SubjectChanges,
 )
-from app.gallery import audit, checks, collection, crops, statements
+from app.gallery import audit, checks, collection, crops, many, statements
+from app.gallery.many import NewSubject
 from app.gallery.new_faces import FaceSorter
 from app.gallery.reader import GalleryReader
 from app.gallery.sealing import TemplateKeys
@@ -87,6 +89,23 @@ class GalleryStore(GalleryReader):
             with self._transactions.write_beside() as connection:
                 keep(connection, key, enrolled)
         return enrolled
+
+    def add_new(self, gallery: str, given: Sequence[NewSubject], *, max_faces: int = 100) -> list[EnrolledSubject]:
+        """Store those subjects that are not there yet, in one transaction and under one revision; without crops.
+
+        Those that are there, and a second one of an id, are left to `add`. Raises as `add` does, and then nothing is
+        stored.
+        """
+        for subject in given:
+            checks.check_subject_id(subject.subject_id)
+        checked = [replace(subject, values=_checked(subject.values)) for subject in given]
+        with self._transactions.write() as write:
+            key = statements.gallery_id(write.connection, gallery)
+            new = many.new_ones(write.connection, key, checked)
+            if not new:
+                write.undo()
+                return []
+            return many.insert(write, (key, gallery), new, self._sorter, self._model_id, max_faces)
 
     def update_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> int:
         """Change what is known of a subject and return the revision from which indexes know.
