@@ -20,6 +20,8 @@ Planes = NDArray[np.float32]
 # A number of 64 bits holds red in its lowest 21 bits, green in the next 21 and blue above.
 _GREEN, _BLUE, _FIELD = np.uint64(21), np.uint64(42), np.uint64(2**21 - 1)
 
+_STRIP_PX = 65_536  # of which the numbers stay in a processor's cache
+
 # Of a bin this large, each colour's sum still fits its bits.
 MAX_BIN_PX = (2**21 - 1) // 255
 
@@ -35,13 +37,17 @@ class AreaTable:
         """`pixels`: uint8 (height, width, 3), RGB."""
         self.height, self.width, _ = pixels.shape
         table = np.empty((self.height + 1, self.width + 1), np.uint64)
-        table[0], table[:, 0], inner = 0, 0, table[1:, 1:]
-        inner[...] = pixels[..., 2]
-        for channel in (1, 0):
-            inner <<= _GREEN
-            inner |= pixels[..., channel]
-        np.add.accumulate(inner, axis=1, out=inner)
-        np.add.accumulate(table, axis=0, out=table)  # whole rows, which `inner` would not be
+        table[0], table[:, 0] = 0, 0
+        rows_at_once = max(_STRIP_PX // self.width, 1)
+        for first in range(0, self.height, rows_at_once):
+            part = pixels[first : first + rows_at_once]
+            packed = part[..., 2].astype(np.uint64)
+            for channel in (1, 0):
+                packed <<= _GREEN
+                packed |= part[..., channel]
+            rows = table[first : first + len(part) + 1]  # with the one above
+            np.add.accumulate(packed, axis=1, out=rows[1:, 1:])
+            np.add.accumulate(rows, axis=0, out=rows)
         self._table, self.stride = table.reshape(-1), self.width + 1
 
     def resize(self, height: int, width: int) -> Planes:
@@ -79,8 +85,8 @@ class AreaTable:
     def _means(self, top: Ints, bottom: Ints, left: Ints, right: Ints) -> Planes:
         """Means of all bins, edges int64 (n, rows) and (n, columns), to float32 (n, 3, rows, columns)."""
         planes = self._sums(top, bottom, left, right)
-        planes *= np.reciprocal((bottom - top).astype(np.float32))[:, None, :, None]
-        planes *= np.reciprocal((right - left).astype(np.float32))[:, None, None, :]
+        share = np.float32(1.0) / (bottom - top).astype(np.float32)[:, None, :, None]
+        planes *= share / (right - left).astype(np.float32)[:, None, None, :]
         return planes
 
     def _sums(self, top: Ints, bottom: Ints, left: Ints, right: Ints) -> Planes:
