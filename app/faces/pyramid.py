@@ -19,7 +19,7 @@ _STRIDE_PX = 2
 _FACTOR = 0.709
 
 # A layout takes some 60 bytes for each pixel of its picture, which has a fifth of the photograph's for faces of 40 px.
-_KEPT_LAYOUTS, _KEPT_PHOTOGRAPH_PX = 8, 1_000_000
+_KEPT_LAYOUTS, _KEPT_PHOTOGRAPH_PX = 4, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
