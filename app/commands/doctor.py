@@ -37,11 +37,13 @@ def _findings(server: str | None, api_key: str | None) -> "Iterator[Finding]":
         yield from examine_server(server, api_key)
         return
     from app.doctor.database import examine_database
+    from app.doctor.index import examine_index
     from app.doctor.machine import examine_machine
 
     settings = quiet_settings()
     yield from examine_machine(settings)
     yield from examine_database(settings)
+    yield from examine_index(settings)
 
 
 def _print(finding: "Finding") -> None:

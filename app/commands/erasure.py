@@ -3,13 +3,20 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.connection import AsJson
 from app.commands.database import opened_database
+from app.commands.model import open_embedder
 from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from app.gallery.erasure import Finding
+    from app.settings import Settings
 
 _NOT_PROVEN = 1
 
@@ -33,9 +40,11 @@ def verify_erasure(
     """
     from app.gallery.erasure import verify_erasure as verify
 
-    with opened_database(as_json=as_json) as (_, engine):
+    with opened_database(as_json=as_json) as (settings, engine):
         wanted = [*(given.encode() for given in text or []), *(_content(path) for path in file or [])]
         findings = verify(engine, wanted=wanted, receipt_revision=revision)
+        if settings.index == "milvus":
+            findings += _in_milvus(settings, engine)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     words = {True: "ok", False: "FAILED", None: "not provable from here"}
@@ -43,6 +52,20 @@ def verify_erasure(
         typer.echo(f"{finding.check}: {words[finding.ok]}; {finding.detail}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(_NOT_PROVEN)
+
+
+def _in_milvus(settings: "Settings", engine: "sa.Engine") -> "list[Finding]":
+    from app.gallery.milvus.catalogue import Catalogue
+    from app.gallery.milvus.connection import MilvusConnection
+    from app.gallery.milvus.erasure import verify_erasure as verify
+    from app.gallery.opening import check_milvus
+
+    card = open_embedder(settings).card
+    connection = MilvusConnection(check_milvus(settings))
+    try:
+        return verify(engine, connection, Catalogue(connection, card.id, card.embedding_size), card.id)
+    finally:
+        connection.close()
 
 
 def _content(path: Path) -> bytes:

@@ -93,7 +93,21 @@ def forget_model(
             bar = progress.add_task("faces", total=count)
             for done in model_change.forget_model(engine, model_id):
                 progress.advance(bar, done)
+        if settings.index == "milvus":
+            _forget_in_milvus(settings, model_id)
     typer.echo(f"{count} embeddings of the model {model_id} are erased")
+
+
+def _forget_in_milvus(settings: "Settings", model_id: str) -> None:
+    from app.gallery.milvus.catalogue import Catalogue
+    from app.gallery.milvus.connection import MilvusConnection
+    from app.gallery.opening import check_milvus
+
+    connection = MilvusConnection(check_milvus(settings))
+    try:
+        Catalogue(connection, model_id, embedding_size=0).drop_all()  # makes none, so it needs no size
+    finally:
+        connection.close()
 
 
 def open_embedder(settings: "Settings") -> "FaceEmbedder":

@@ -29,29 +29,26 @@ def open_milvus(settings: Settings, engine: "sa.Engine", model_id: str, embeddin
     """The index on Milvus. Raises ConfigurationError, also where another one is configured."""
     from app.gallery.election import open_election
     from app.gallery.milvus.catalogue import alias_of
-    from app.gallery.milvus.connection import check_installed
     from app.gallery.milvus.index import MilvusIndex
 
     if settings.index != "milvus":
         raise ConfigurationError(f"{variable('index')} is {settings.index}, which every process makes for itself")
-    options = milvus_options(settings)
-    check_installed(options)
-    _check_clear_vectors(settings)
+    options = check_milvus(settings)
     election = open_election(engine, alias_of(options.collection, model_id))
     return MilvusIndex(options, model_id, embedding_size, election)
 
 
-def milvus_options(settings: Settings) -> "MilvusOptions":
-    """What the settings say of Milvus. Raises ConfigurationError for a file that cannot be read."""
-    from app.gallery.milvus.connection import MilvusOptions
+def check_milvus(settings: Settings) -> "MilvusOptions":
+    """What the settings say of Milvus. Raises ConfigurationError where it cannot be used so."""
+    from app.gallery.milvus.connection import MilvusOptions, check_installed
 
     ca_file = settings.milvus_ca_file
     if ca_file is not None and not ca_file.is_file():
         raise ConfigurationError(f"{variable('milvus_ca_file')}={ca_file}: there is no such file")
-    return MilvusOptions(
+    options = MilvusOptions(
         uri=settings.milvus_uri,
         token=_token(settings),
-        ca_file=settings.milvus_ca_file,
+        ca_file=ca_file,
         server_name=settings.milvus_server_name,
         timeout_seconds=settings.milvus_timeout_seconds,
         collection=settings.milvus_collection,
@@ -63,6 +60,9 @@ def milvus_options(settings: Settings) -> "MilvusOptions":
         consistency=settings.milvus_consistency,
         compact_interval_seconds=settings.milvus_compact_interval_seconds,
     )
+    check_installed(options)
+    _check_clear_vectors(settings)
+    return options
 
 
 def _token(settings: Settings) -> str:

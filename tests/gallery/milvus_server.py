@@ -1,5 +1,6 @@
 """A Milvus that is started here: milvus-lite, which speaks the same protocol, without TLS and without passwords."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,7 @@ class LiteServer:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.folder, self.port = folder, port
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)  # it logs what it does not know of Milvus
         self.start()
 
     def start(self) -> None:

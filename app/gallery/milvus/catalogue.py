@@ -67,6 +67,13 @@ class Catalogue:
         self._connection.call(method, name, self.alias)
         logger.info("the collection %s serves", name)
 
+    def drop_all(self) -> int:
+        """Delete every collection of the model, and say how many there were."""
+        builds = self._builds()
+        for name in builds:
+            self.drop(name)
+        return len(builds)
+
     def drop(self, name: str) -> None:
         """Delete a collection, its alias and what it says of itself."""
         if self.alias in self._connection.call("list_aliases", name)["aliases"]:

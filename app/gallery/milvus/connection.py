@@ -108,6 +108,8 @@ def _open(options: MilvusOptions) -> Any:
     from pymilvus import MilvusClient
 
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it would say is said by us, and once
+    if options.uri.endswith(".db"):  # milvus-lite serves in this process, and logs what it does not know
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
     secure: dict[str, Any] = {}
     if options.uri.startswith("https://") or options.ca_file is not None:
         secure["secure"] = True

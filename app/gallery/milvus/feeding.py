@@ -1,8 +1,8 @@
 """The elected writer's part: which collections it feeds, and when one takes the place of another."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from app.errors import NotReady
 from app.gallery.changes import AuditEnd, Changes
@@ -15,7 +15,8 @@ from app.gallery.milvus.writer import CollectionWriter
 
 logger = logging.getLogger(__name__)
 
-_RETIRE_SECONDS = 60.0  # for searches of other replicas that have not heard of another collection yet
+GRACE_CALLS = 2  # a call is tried again until its time is over, so that two times that may pass
+RETIRE_SECONDS = 60.0  # for searches of other replicas that have not heard of another collection yet
 
 
 class Feeding:
@@ -41,7 +42,7 @@ class Feeding:
         self._election, self._embedding_size, self._fed = election, embedding_size, fed
         self._waits_until: float | None = None
         self._left_since: dict[str, float] = {}
-        self._compacted_at = time.monotonic()
+        self._compacted_at = monotonic()
 
     def sinks(self) -> Sequence[ChangeSink]:
         """What is to be fed: nothing where this process is not elected, or not long enough."""
@@ -89,8 +90,8 @@ class Feeding:
         self.building = None if found.building is None else self._writer(found.building)
         unfinished = any(one and one.report.progress.unfinished for one in (self.serving, self.building))
         if unfinished and self._waits_until is None:
-            self._waits_until = time.monotonic() + 2 * self._connection.options.timeout_seconds
-        if self._waits_until is not None and time.monotonic() < self._waits_until:
+            self._waits_until = monotonic() + GRACE_CALLS * self._connection.options.timeout_seconds
+        if self._waits_until is not None and monotonic() < self._waits_until:
             return False
         self._waits_until = None
         self.elected = True
@@ -106,10 +107,10 @@ class Feeding:
             raise NotReady("somebody else has changed the alias of the index")
         if found.building != building:
             self.building = None if found.building is None else self._writer(found.building)
-        now = time.monotonic()
+        now = monotonic()
         self._left_since = {name: self._left_since.get(name, now) for name in found.left}
         for name, since in self._left_since.items():
-            if now - since > _RETIRE_SECONDS:
+            if now - since > RETIRE_SECONDS:
                 self._catalogue.drop(name)
 
     def _tidy(self) -> None:
@@ -117,8 +118,8 @@ class Feeding:
         serving = self.serving
         if serving is None or not serving.erased:
             return
-        if time.monotonic() - self._compacted_at >= self._connection.options.compact_interval_seconds:
-            self._compacted_at = time.monotonic()
+        if monotonic() - self._compacted_at >= self._connection.options.compact_interval_seconds:
+            self._compacted_at = monotonic()
             self._connection.call("flush", serving.collection)
             self._connection.call("compact", serving.collection)
             serving.erased = False
