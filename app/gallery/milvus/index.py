@@ -16,12 +16,12 @@ from app.gallery.milvus.connection import MilvusConnection, MilvusOptions
 from app.gallery.milvus.faces import FIELDS, VECTOR, candidate, face_numbers, ranked, subject_hash, vector_of
 from app.gallery.milvus.feeding import Feeding
 from app.gallery.milvus.progress import Report, read_progress
-from app.gallery.milvus.schema import search_params
+from app.gallery.milvus.schema import ensure_loaded, search_params
 from app.gallery.milvus.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
-_MAX_ROWS = 16_384  # of one probe, in one search of Milvus
+MAX_ROWS = 16_384  # of one probe, in one search of Milvus
 
 
 class MilvusIndex:
@@ -76,7 +76,7 @@ class MilvusIndex:
         seen = self._ready()
         key, contents = seen.gallery(gallery)
         found: list[list[Candidate]] = [[] for _ in probes]
-        pending, most = list(range(len(probes))), min(contents.faces, _MAX_ROWS)
+        pending, most = list(range(len(probes))), min(contents.faces, MAX_ROWS)
         rows = min(2 * top_k + 16, most)
         while pending and rows:
             wanted = min(top_k, contents.subjects)
@@ -120,6 +120,7 @@ class MilvusIndex:
             if not found:
                 self._look()
         except NotReady as error:
+            self._feeding.begin_again()
             self._connection.close()  # a new one is there as soon as Milvus is; the old one may wait for minutes
             self._lost(error)
             raise
@@ -152,6 +153,8 @@ class MilvusIndex:
         """Learn how far another process has got."""
         serving = self._catalogue.serving()
         if serving is not None:
+            if self._away is not None or self.serving != serving:
+                ensure_loaded(self._connection, serving)
             self._snapshot = snapshots.read(self._connection, serving, self._snapshot)
 
     def _fed(self, collection: str, report: Report) -> None:
@@ -190,7 +193,7 @@ class MilvusIndex:
         level = seen.consistency(self._options.consistency)
         fields = ["id", *FIELDS]
         found: list[dict[str, Any]] = self._asked(
-            "query", seen.collection, filter=condition, output_fields=fields, limit=_MAX_ROWS, consistency_level=level
+            "query", seen.collection, filter=condition, output_fields=fields, limit=MAX_ROWS, consistency_level=level
         )
         return found
 

@@ -44,6 +44,13 @@ def create_collection(connection: MilvusConnection, name: str, embedding_size: i
     _create_faces(connection, name, embedding_size)
 
 
+def ensure_loaded(connection: MilvusConnection, name: str) -> None:
+    """Load a collection and its state where they are not: an operator may have released it, or a server started anew."""
+    for collection in (name + STATE_SUFFIX, name):
+        if connection.call("get_load_state", collection)["state"].name == "NotLoad":
+            connection.call("load_collection", collection, replica_number=connection.options.replicas)
+
+
 def _create_faces(connection: MilvusConnection, name: str, embedding_size: int) -> None:
     from pymilvus import DataType, MilvusClient
 

@@ -19,6 +19,7 @@ from app.gallery.milvus import progress
 from app.gallery.milvus.connection import MilvusConnection
 from app.gallery.milvus.faces import among, row_of
 from app.gallery.milvus.progress import Contents, Report
+from app.gallery.milvus.schema import ensure_loaded
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class CollectionWriter:
         self._connection = connection
         self._embedding_size = embedding_size
         self._may_write = may_write
+        ensure_loaded(connection, collection)
         found = progress.read_progress(connection, collection)
         self.report = Report(found, progress.read_galleries(connection, collection))
         self._repeats = found.unfinished is not None
