@@ -45,7 +45,7 @@ def create_collection(connection: MilvusConnection, name: str, embedding_size: i
 
 
 def ensure_loaded(connection: MilvusConnection, name: str) -> None:
-    """Load a collection and its state where they are not: an operator may have released it, or a server started anew."""
+    """Load a collection and its state where they are not: somebody released it, or milvus-lite started anew."""
     for collection in (name + STATE_SUFFIX, name):
         if connection.call("get_load_state", collection)["state"].name == "NotLoad":
             connection.call("load_collection", collection, replica_number=connection.options.replicas)
