@@ -1,5 +1,6 @@
 """Settings: every one documented, a wrong one named together with what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,11 @@ def test_a_misspelt_variable_is_pointed_out() -> None:
     assert list(unknown_variables({"SAMEFACE_THREHOLD": "1", "SAMEFACE_PORT": "1", "HOME": "/"})) == [
         "SAMEFACE_THREHOLD is not a setting; did you mean SAMEFACE_THRESHOLD?"
     ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere threads read photographs")
+def test_photographs_are_read_in_processes_unless_a_gpu_is_shared_or_threads_are_asked_for() -> None:
+    assert Settings().inference_in == "processes"
+    assert Settings(device="cuda").inference_in == "threads"
+    assert Settings(inference="threads").inference_in == "threads"
+    assert Settings(device="cuda", inference="processes").inference_in == "processes"
