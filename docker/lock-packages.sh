@@ -12,6 +12,6 @@ lock() { # image, platforms, extras...
     --custom-compile-command docker/lock-packages.sh --quiet --output-file "docker/requirements-$image.txt"
 }
 
-lock cpu --universal cpu
-lock gpu --python-platform=x86_64-manylinux_2_28 gpu
+lock cpu --universal cpu milvus
+lock gpu --python-platform=x86_64-manylinux_2_28 gpu milvus
 lock train --python-platform=x86_64-manylinux_2_28 cpu train

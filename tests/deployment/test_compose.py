@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "docker-compose.yml"
 CADDYFILE = REPOSITORY / "docker" / "proxy" / "Caddyfile"
 REPLICAS = ["api-1", "api-2", "api-3"]
+MILVUS = ["milvus", "etcd", "minio"]
 
 
 def document() -> dict[str, Any]:
@@ -47,7 +48,7 @@ def test_docker_compose_can_read_it(copied: Path) -> None:
         pytest.skip("docker compose is not installed")
     make_secrets(copied)
     shutil.copy(REPOSITORY / ".env.example", copied / ".env")
-    command = [docker, "compose", "--profile", "gpu", "--profile", "monitoring", "config"]
+    command = [docker, "compose", "--profile", "gpu", "--profile", "monitoring", "--profile", "milvus", "config"]
     read = subprocess.run(command, cwd=copied, check=True, capture_output=True, text=True, timeout=60)
     assert read.stderr == ""
     services = yaml.safe_load(read.stdout)["services"]
@@ -77,7 +78,7 @@ def test_a_service_that_runs_on_has_limits_and_comes_back(name: str) -> None:
 def test_images_of_others_are_of_fixed_versions() -> None:
     for name, service in SERVICES.items():
         if not service["image"].startswith("${"):
-            assert re.search(r":v?\d+\.\d+", service["image"]), name
+            assert re.search(r":(v?\d+\.\d+|RELEASE\.\d{4}-\d\d-\d\dT)", service["image"]), name
 
 
 def test_variables_are_explained_with_the_defaults_that_they_have() -> None:
@@ -89,7 +90,7 @@ def test_variables_are_explained_with_the_defaults_that_they_have() -> None:
 def test_no_secret_stands_in_the_environment() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|KEY", name):
+            if re.search("PASSWORD|KEY|TOKEN|SECRET", name):
                 assert str(value).startswith("/run/secrets/"), name
 
 
@@ -97,9 +98,55 @@ def test_the_database_and_the_replicas_have_no_way_out() -> None:
     networks = document()["networks"]
     assert networks["api"]["internal"]
     assert networks["database"]["internal"]
+    assert networks["index"]["internal"]
     for name in ["postgres", "migrate", *REPLICAS, "api-gpu", "prometheus"]:
-        assert set(SERVICES[name]["networks"]) <= {"api", "database"}, name
+        assert set(SERVICES[name]["networks"]) <= {"api", "database", "index"}, name
         assert "ports" not in SERVICES[name]
+
+
+def test_milvus_and_what_it_needs_are_there_where_they_are_asked_for_and_reached_by_the_replicas_alone() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["milvus"]} == set(MILVUS)
+    assert document()["networks"]["milvus"]["internal"]
+    for name in MILVUS:
+        assert "ports" not in SERVICES[name], name
+        assert "healthcheck" in SERVICES[name], name
+    beside = {name for name, service in SERVICES.items() if "milvus" in service.get("networks", [])}
+    assert beside == set(MILVUS)
+    assert SERVICES["milvus"]["networks"] == ["index", "milvus"]
+    assert {name for name, service in SERVICES.items() if "index" in service.get("networks", [])} == {
+        "milvus", "api-gpu", *REPLICAS,
+    }  # fmt: skip
+
+
+def test_milvus_keeps_nothing_outside_its_volumes() -> None:
+    for name, folder in {"milvus": "/var/lib/milvus", "etcd": "/etcd", "minio": "/minio_data"}.items():
+        assert SERVICES[name]["volumes"] == [f"{name}:{folder}"]
+        assert name in document()["volumes"]
+    assert "--data-dir=/etcd" in SERVICES["etcd"]["command"]
+    assert SERVICES["minio"]["command"][-1] == "/minio_data"
+
+
+def test_the_replicas_know_milvus_and_do_not_wait_for_it() -> None:
+    environment = document()["x-sameface"]["environment"]
+    assert environment["SAMEFACE_INDEX"] == "${INDEX:-faiss}"
+    assert environment["SAMEFACE_MILVUS_URI"] == "http://milvus:19530"
+    for name in REPLICAS:
+        assert SERVICES[name]["depends_on"].keys() == {"migrate"}
+
+
+def test_the_configuration_of_milvus_agrees_with_the_secrets_of_those_that_it_talks_to(copied: Path) -> None:
+    make_secrets(copied)
+    folder = copied / "docker" / "secrets"
+    configuration = yaml.safe_load((folder / "milvus_config").read_text())
+    security = configuration["common"]["security"]
+    assert security["authorizationEnabled"] is True
+    assert (folder / "milvus_token").read_text().strip() == f"root:{security['defaultRootPassword']}"
+    assert 6 <= len(security["defaultRootPassword"]) <= 72  # what Milvus takes
+    storage = configuration["minio"]
+    assert storage["accessKeyID"] == SERVICES["minio"]["environment"]["MINIO_ROOT_USER"]
+    assert storage["secretAccessKey"] == (folder / "minio_password").read_text().strip()
+    (mounted,) = SERVICES["milvus"]["secrets"]
+    assert mounted == {"source": "milvus_config", "target": "/milvus/configs/user.yaml"}
 
 
 def test_settings_of_the_service_exist() -> None:

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILE = REPOSITORY / "docker" / "Dockerfile"
-EXTRAS = {"cpu": ["cpu"], "gpu": ["gpu"], "train": ["cpu", "train"]}
+EXTRAS = {"cpu": ["cpu", "milvus"], "gpu": ["gpu", "milvus"], "train": ["cpu", "train"]}
 
 
 def stages() -> dict[str, str]:
