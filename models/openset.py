@@ -26,7 +26,7 @@ from app.errors import FarNotSupported
 from app.faces.card import ModelCard
 from app.faces.embed import FaceEmbedder
 from app.gallery.changes import Changes, FaceChange, GalleryChange
-from app.gallery.index import GalleryIndex
+from app.gallery.faiss_index import FaissIndex
 from app.thresholds import for_identification
 from models.data import UNLABELLED, Crops
 
@@ -181,17 +181,17 @@ def main() -> None:
         openset(rows, options.plot)
 
 
-def _index(embeddings: Embeddings, people: People) -> GalleryIndex:
+def _index(embeddings: Embeddings, people: People) -> FaissIndex:
     faces = [
         FaceChange(number, 1, 1, number, str(person), None, str(uuid.UUID(int=number)), vector.tobytes())
         for number, (vector, person) in enumerate(zip(embeddings, people.tolist(), strict=True), start=1)
     ]
-    index = GalleryIndex(embeddings.shape[1])
+    index = FaissIndex(embeddings.shape[1])
     index.apply(Changes(1, 1, [GalleryChange(1, 1, "openset")], faces))
     return index
 
 
-def _nearest(index: GalleryIndex, embeddings: Embeddings, people: People, probes: NDArray[np.int64]) -> Probes:
+def _nearest(index: FaissIndex, embeddings: Embeddings, people: People, probes: NDArray[np.int64]) -> Probes:
     found = [candidates[0] for candidates in index.search("openset", embeddings[probes], 1)]
     right = np.array([c.subject_id == str(person) for c, person in zip(found, people[probes], strict=True)], bool)
     return Probes(people[probes], np.array([candidate.distance for candidate in found]), right)
