@@ -1,11 +1,13 @@
 """The `sameface` command."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from app.commands.audit import audit
 from app.commands.cluster import cluster
+from app.commands.connection import AsJson
 from app.commands.doctor import doctor
 from app.commands.enroll import enroll
 from app.commands.erasure import verify_erasure
@@ -60,20 +62,23 @@ def serve(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(as_json: AsJson = False) -> None:
     """Bring the database up to date, and nothing else."""
+    from app.gallery.migration import known_revisions
     from app.gallery.migration import migrate as migrate_database
 
-    with plain_errors():
+    with plain_errors(as_json=as_json):
         migrate_database(read_settings().database_url)
+    if as_json:
+        typer.echo(json.dumps({"schema": known_revisions()[-1]}))
 
 
 @app.command()
-def settings() -> None:
+def settings(as_json: AsJson = False) -> None:
     """Print every setting with its default as a Markdown table."""
-    from app.settings import markdown_table
+    from app.settings import described, markdown_table
 
-    typer.echo(markdown_table())
+    typer.echo(json.dumps(described(), indent=2) if as_json else markdown_table())
 
 
 if __name__ == "__main__":

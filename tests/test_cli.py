@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.gallery.migration import known_revisions
 from app.settings import Settings, variable
 from tests.processes import environment, run, serving
 
@@ -88,6 +89,17 @@ def test_migrate_makes_the_database_and_may_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         assert run("migrate", env=environment(database)).returncode == 0
     assert database.stat().st_size > 0
+
+
+def test_what_was_done_is_told_as_json(tmp_path: Path) -> None:
+    env = environment(tmp_path / "sameface.db")
+    assert json.loads(run("migrate", "--json", env=env).stdout) == {"schema": known_revisions()[-1]}
+    rows = {row["variable"]: row for row in json.loads(run("settings", "--json", env=env).stdout)}
+    assert rows.keys() == {variable(name) for name in Settings.model_fields}
+    assert rows["SAMEFACE_PORT"]["default"] == "8000"
+    assert rows["SAMEFACE_COMPREFACE"]["default"] == "false"
+    assert rows["SAMEFACE_THRESHOLD"]["default"] is None
+    assert rows["SAMEFACE_FPIR"]["description"] == Settings.model_fields["fpir"].description
 
 
 def test_the_command_begins_without_what_is_slow_to_import() -> None:

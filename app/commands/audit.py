@@ -8,10 +8,9 @@ import typer
 
 from app.commands.connection import AsJson
 from app.commands.database import snapshot
+from app.terminal import ExitStatus
 
 audit = typer.Typer(help="The audit log: verify its chain, export its entries.", no_args_is_help=True)
-
-_BROKEN = 1
 
 
 @audit.command("verify")
@@ -24,7 +23,7 @@ def verify_audit(
     """Walk the chain of the audit log and name the first entry that does not fit; exit status 1 if there is one."""
     from app.gallery.audit import verify
 
-    with snapshot() as connection:
+    with snapshot(as_json=as_json) as connection:
         found = verify(connection, known_hash)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
@@ -34,7 +33,7 @@ def verify_audit(
     if found.fault is not None:
         where = "" if found.broken_position is None else f" at position {found.broken_position}"
         typer.echo(f"the audit log is broken{where}: {found.fault}", err=True)
-        raise typer.Exit(_BROKEN)
+        raise typer.Exit(ExitStatus.NO)
 
 
 @audit.command("export")

@@ -29,11 +29,17 @@ def opened_database(*, as_json: bool = False) -> "Iterator[tuple[Settings, sa.En
 
 
 @contextmanager
-def snapshot() -> "Iterator[sa.Connection]":
-    """A connection that sees one state of the database."""
+def snapshot(*, as_json: bool = False) -> "Iterator[sa.Connection]":
+    """A connection to the same database that sees one state of it."""
+    with opened_database(as_json=as_json) as (_, engine), snapshot_of(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def snapshot_of(engine: "sa.Engine") -> "Iterator[sa.Connection]":
+    """A connection that sees one state of the database; raises NotReady where it does not answer."""
     from app.gallery.engine import database_errors
 
-    with opened_database() as (_, engine), database_errors():
-        options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-        with engine.connect().execution_options(**options) as connection:
-            yield connection
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with database_errors(), engine.connect().execution_options(**options) as connection:
+        yield connection

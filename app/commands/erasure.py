@@ -11,14 +11,13 @@ from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.commands.model import open_embedder
 from app.errors import ConfigurationError
+from app.terminal import ExitStatus
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from app.gallery.erasure import Finding
     from app.settings import Settings
-
-_NOT_PROVEN = 1
 
 
 def verify_erasure(
@@ -51,7 +50,7 @@ def verify_erasure(
     for finding in [] if as_json else findings:
         typer.echo(f"{finding.check}: {words[finding.ok]}; {finding.detail}")
     if any(finding.ok is False for finding in findings):
-        raise typer.Exit(_NOT_PROVEN)
+        raise typer.Exit(ExitStatus.NO)
 
 
 def _in_milvus(settings: "Settings", engine: "sa.Engine") -> "list[Finding]":

@@ -3,9 +3,7 @@
 import typer
 
 from app.probe import ask
-from app.terminal import plain_errors
-
-_UNHEALTHY = 1
+from app.terminal import ExitStatus, plain_errors
 
 
 def health() -> None:
@@ -17,4 +15,4 @@ def health() -> None:
     ready, said = ask(settings.host, settings.port)
     typer.echo(said, err=not ready)
     if not ready:
-        raise typer.Exit(_UNHEALTHY)
+        raise typer.Exit(ExitStatus.NO)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.errors import BadRequest
 from app.keys.key import ApiKey, Scope
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from app.keys.store import KeyStore
 
 keys = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -42,7 +41,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show its secret, which is kept nowhere and cannot be shown again."""
-    with _store() as store:
+    with _store(as_json=as_json) as store:
         key, token = store.create(
             name, scope, galleries=gallery or None, expires_at=parse_expiry(expires), rate_limit=rate_limit
         )
@@ -56,7 +55,7 @@ def create(
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """Show all keys, the expired and revoked ones too."""
-    with _store() as store:
+    with _store(as_json=as_json) as store:
         found = store.all()
     if as_json:
         typer.echo(json.dumps([_facts(key) for key in found], indent=2))
@@ -67,11 +66,13 @@ def list_keys(as_json: AsJson = False) -> None:
 
 
 @keys.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="As `sameface keys list` shows it.")]) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As `sameface keys list` shows it.")], as_json: AsJson = False
+) -> None:
     """End a key for good. Running services notice within SAMEFACE_KEY_REFRESH_SECONDS."""
-    with _store() as store:
+    with _store(as_json=as_json) as store:
         key = store.revoke(key_id)
-    typer.echo(f"key {key.key_id} ({key.name}) is revoked")
+    typer.echo(json.dumps(_facts(key)) if as_json else f"key {key.key_id} ({key.name}) is revoked")
 
 
 def parse_expiry(text: str | None, now: datetime | None = None) -> datetime | None:
@@ -88,10 +89,10 @@ def parse_expiry(text: str | None, now: datetime | None = None) -> datetime | No
 
 
 @contextmanager
-def _store() -> "Iterator[KeyStore]":
+def _store(*, as_json: bool) -> "Iterator[KeyStore]":
     from app.keys.store import KeyStore
 
-    with opened_database() as (_, engine):
+    with opened_database(as_json=as_json) as (_, engine):
         yield KeyStore(engine)
 
 

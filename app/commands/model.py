@@ -1,40 +1,38 @@
 """`sameface reembed` and `forget-model`: an enrolled gallery under another embedding model."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.connection import AsJson
 from app.commands.database import opened_database
+from app.commands.progress import follow
 from app.errors import ConfigurationError
+from app.terminal import ExitStatus
 
 if TYPE_CHECKING:
     from app.domain import Embedding, FaceCrop
     from app.faces.embed import FaceEmbedder
     from app.settings import Settings
 
-_SOME_LEFT = 1
-
 
 def reembed(
     missing: Annotated[
         bool, typer.Option(help="Only print, as lines of JSON, whose faces have to be enrolled again.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Embed the kept crops with the model that SAMEFACE_MODEL names, beside running servers; may be begun again.
 
     Exit status 1 where faces are left that no crop is kept of: they have to be enrolled again from their photographs.
     """
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from app.gallery import model_change
     from app.gallery.engine import database_errors
     from app.gallery.sealing import read_keys
 
-    with opened_database() as (settings, engine):
+    with opened_database(as_json=as_json) as (settings, engine):
         embedder = open_embedder(settings)
         model_id = embedder.card.id
         if missing:
@@ -46,22 +44,20 @@ def reembed(
         keys = read_keys(settings.template_keys, settings.template_keys_file)
         with database_errors(), engine.connect() as connection:
             due = model_change.coverage(connection, model_id)
-        columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(file=sys.stderr)) as progress:
-            bar = progress.add_task("faces", total=due.with_crop)
-            for done in model_change.reembed(engine, model_id, keys, lambda crops: _embed(embedder, crops)):
-                progress.advance(bar, done)
+        steps = model_change.reembed(engine, model_id, keys, lambda crops: _embed(embedder, crops))
+        follow("faces", due.with_crop, steps)
         with database_errors(), engine.connect() as connection:
             left = model_change.coverage(connection, model_id)
             total = model_change.count_faces(connection, model_id)
-    typer.echo(f"{total} faces are embedded with the model {model_id}")
+    facts = {"model_id": model_id, "faces": total, "missing": left.missing, "without_crop": left.without_crop}
+    typer.echo(json.dumps(facts) if as_json else f"{total} faces are embedded with the model {model_id}")
     if left.missing:
         typer.echo(
             f"{left.missing} are not: {left.without_crop} have no crop and must be enrolled again (`sameface reembed "
             f"--missing` lists their subjects), {left.with_crop} came meanwhile or could not be read",
             err=True,
         )
-        raise typer.Exit(_SOME_LEFT)
+        raise typer.Exit(ExitStatus.NO)
 
 
 def forget_model(
@@ -69,15 +65,13 @@ def forget_model(
     lose_faces: Annotated[
         bool, typer.Option(help="Also where the served model has not embedded all faces: those are erased for good.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase all embeddings of a model that is no longer served; subjects stay."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from app.gallery import model_change
     from app.gallery.engine import database_errors
 
-    with opened_database() as (settings, engine):
+    with opened_database(as_json=as_json) as (settings, engine):
         served = open_embedder(settings).card.id
         if model_id == served:
             raise ConfigurationError(f"{model_id} is the model that SAMEFACE_MODEL names; it cannot be forgotten")
@@ -89,13 +83,11 @@ def forget_model(
                 f"{left.missing} faces have no embedding of the served model {served} and would be lost; run "
                 "`sameface reembed` first, or give --lose-faces"
             )
-        with Progress(console=Console(file=sys.stderr)) as progress:
-            bar = progress.add_task("faces", total=count)
-            for done in model_change.forget_model(engine, model_id):
-                progress.advance(bar, done)
+        follow("faces", count, model_change.forget_model(engine, model_id))
         if settings.index == "milvus":
             _forget_in_milvus(settings, model_id)
-    typer.echo(f"{count} embeddings of the model {model_id} are erased")
+    facts = {"model_id": model_id, "embeddings": count}
+    typer.echo(json.dumps(facts) if as_json else f"{count} embeddings of the model {model_id} are erased")
 
 
 def _forget_in_milvus(settings: "Settings", model_id: str) -> None:

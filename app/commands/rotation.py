@@ -1,20 +1,17 @@
 """`sameface rotate-key`: another key for the templates at rest."""
 
 import json
-import sys
 
 import typer
 
 from app.commands.connection import AsJson
 from app.commands.database import opened_database
+from app.commands.progress import follow
 from app.errors import ConfigurationError
 
 
 def rotate_key(as_json: AsJson = False) -> None:
     """Encrypt every template and crop with the first template key, while the service runs; may be begun again."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from app.gallery.audit import entry
     from app.gallery.rotation import count_to_rotate, rotate
     from app.gallery.sealing import read_keys
@@ -28,10 +25,7 @@ def rotate_key(as_json: AsJson = False) -> None:
                 f"there is no template key to encrypt with; set {variable('template_keys')} or "
                 f"{variable('template_keys_file')}"
             )
-        with Progress(console=Console(file=sys.stderr)) as progress:
-            bar = progress.add_task("templates", total=count_to_rotate(engine, keys))
-            for done in rotate(engine, keys):
-                progress.advance(bar, done)
+        follow("templates", count_to_rotate(engine, keys), rotate(engine, keys))
         store = GalleryStore(engine, "")
         store.record([entry("rotate_key", template_key_id=keys.primary_id)])
         store.purge()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from app.commands.connection import AsJson, GalleryOption
-from app.commands.database import opened_database
+from app.commands.database import opened_database, snapshot_of
 from app.commands.model import open_embedder
 from app.commands.progress import counted
-from app.errors import BadRequest, ConfigurationError
+from app.errors import BadRequest, ConfigurationError, SamefaceError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -44,7 +44,7 @@ def export_gallery(
     with opened_database(as_json=as_json) as (settings, engine):
         model, keys = _model(settings), _keys(settings)
         counts = {"subjects": 0, "faces": 0}
-        with _snapshot_of(engine) as connection, _created(file) as out:
+        with snapshot_of(engine) as connection, _created(file) as out:
             total = _count_subjects(connection, gallery)
             with counted("subjects", total) as advance:
                 for line in read_lines(connection, gallery, model, keys):
@@ -205,15 +205,6 @@ def _count_subjects(connection: "sa.Connection", gallery: str) -> int:
 
 
 @contextmanager
-def _snapshot_of(engine: "sa.Engine") -> "Iterator[sa.Connection]":
-    from app.gallery.engine import database_errors
-
-    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    with database_errors(), engine.connect().execution_options(**options) as connection:
-        yield connection
-
-
-@contextmanager
 def _created(file: Path) -> Iterator[TextIO]:
     """A new file that only its owner can read, and that is there only when it is whole."""
     if file == _STANDARD:
@@ -261,8 +252,6 @@ def _lines(file: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
 
 @contextmanager
 def _at_line(file: Path, number: int) -> Iterator[None]:
-    from app.errors import SamefaceError
-
     try:
         yield
     except SamefaceError as error:

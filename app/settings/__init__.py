@@ -5,11 +5,12 @@
 
 from app.settings.limits import check_rate
 from app.settings.serving import is_loopback
-from app.settings.settings import Settings, load_settings, markdown_table, unknown_variables, variable
+from app.settings.settings import Settings, described, load_settings, markdown_table, unknown_variables, variable
 
 __all__ = [
     "Settings",
     "check_rate",
+    "described",
     "is_loopback",
     "load_settings",
     "markdown_table",

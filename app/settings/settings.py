@@ -23,6 +23,8 @@ PREFIX = "SAMEFACE_"
 # What `app.client` and the commands that use it read; the service does not.
 CLIENT_VARIABLES = {"SAMEFACE_SERVER", "SAMEFACE_API_KEY"}
 
+_CORES = "cores"  # the default of what is computed at start
+
 
 # Pydantic collects fields from the last base on; docs/configuration.md has them in that order.
 class Settings(
@@ -64,12 +66,20 @@ def variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def markdown_table() -> str:
-    """Every setting with its default and description, as docs/configuration.md shows it."""
-    rows = [
-        f"| `{variable(name)}` | {_default_text(field.default)} | {field.description} |"
+def described() -> list[dict[str, str | None]]:
+    """Every setting as `variable`, `default` and `description`; the default is text as the variable would have it.
+
+    None is no default, and `cores` the number of cores that this process may use.
+    """
+    return [
+        {"variable": variable(name), "default": _default_text(field.default), "description": field.description}
         for name, field in Settings.model_fields.items()
     ]
+
+
+def markdown_table() -> str:
+    """The same as docs/configuration.md shows it."""
+    rows = [f"| `{row['variable']}` | {_shown(row['default'])} | {row['description']} |" for row in described()]
     return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
 
 
@@ -83,11 +93,17 @@ def _describe(fault: ErrorDetails) -> str:
     return f"{variable(name)}{given}: {fault['msg'].removeprefix('Value error, ')}. {description}"
 
 
-def _default_text(default: Any) -> str:
+def _default_text(default: Any) -> str | None:
     if default is None or default == {}:
-        return "unset"
+        return None
     if isinstance(default, Path):
-        return f"`{default.relative_to(REPOSITORY)}`"
+        return str(default.relative_to(REPOSITORY))
     if isinstance(default, str | int | float):
-        return f"`{str(default).lower() if isinstance(default, bool) else default}`"
-    return "cores"
+        return str(default).lower() if isinstance(default, bool) else str(default)
+    return _CORES
+
+
+def _shown(default: str | None) -> str:
+    if default is None:
+        return "unset"
+    return default if default == _CORES else f"`{default}`"

@@ -10,6 +10,7 @@ import pytest
 from app.commands.keys import parse_expiry
 from app.errors import BadRequest
 from app.keys.key import Token
+from tests.commands.conftest import Command
 from tests.processes import environment, run, serving
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -63,6 +64,17 @@ def test_json_has_the_key_for_scripts(tmp_path: Path) -> None:
     token = Token.parse(facts["key"])
     assert token is not None
     assert (token.key_id, facts["scopes"]) == (facts["key_id"], ["verify"])
+
+
+def test_a_revoked_key_and_a_mistake_are_told_as_json(sameface: Command) -> None:
+    made = json.loads(sameface("keys", "create", "ci", "--scope", "verify", "--json").stdout)
+    revoked = json.loads(sameface("keys", "revoke", made["key_id"], "--json").stdout)
+    assert (revoked["key_id"], revoked["name"]) == (made["key_id"], "ci")
+    assert datetime.now(UTC) - datetime.fromisoformat(revoked["revoked_at"]) < timedelta(minutes=5)
+    assert "key" not in revoked
+    told = sameface("keys", "revoke", "nobody", "--json")
+    assert told.exit_code == 2
+    assert json.loads(told.stdout)["error"]["code"] == "bad_request"
 
 
 def test_mistakes_are_told_in_a_sentence(tmp_path: Path) -> None:

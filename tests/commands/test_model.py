@@ -7,7 +7,12 @@ import onnx
 import pytest
 
 from app.faces.card import METADATA_KEY
+from app.gallery.engine import open_engine
+from app.gallery.migration import migrate
+from app.gallery.store import GalleryStore
 from app.settings import Settings
+from tests.commands.conftest import Command
+from tests.gallery.faces import new_face
 from tests.processes import Server, environment, run, serving
 
 OTHER = "other-model"
@@ -76,6 +81,23 @@ def test_a_gallery_changes_its_model_beside_a_running_server(
     told = run("forget-model", json.loads(_card(weights))["id"], env=changed)
     assert told.returncode == 0, told.stderr
     assert "2 embeddings" in told.stdout
+
+
+def test_what_was_done_is_told_as_json(sameface: Command, tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'own.db'}")
+    migrate(engine)
+    GalleryStore(engine, OTHER).add("default", "ada", [new_face(1)])
+    engine.dispose()
+    served = json.loads(_card(Settings().weights_dir))["id"]
+    told = sameface("reembed", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout) == {"model_id": served, "faces": 0, "missing": 1, "without_crop": 1}
+    told = sameface("forget-model", served, "--json")
+    assert told.exit_code == 3
+    assert "cannot be forgotten" in json.loads(told.stdout)["error"]["detail"]
+    told = sameface("forget-model", OTHER, "--lose-faces", "--json")
+    assert told.exit_code == 0, told.stderr
+    assert json.loads(told.stdout) == {"model_id": OTHER, "embeddings": 1}
 
 
 def _card(weights: Path) -> str:
