@@ -2,9 +2,7 @@
 
 import json
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
+from tests.answering import answering
 from tests.gallery.conftest import run_sql
 
 KEY, OTHER_KEY = "0f9b2d3e-0000-4000-8000-00000000000a", "0f9b2d3e-0000-4000-8000-00000000000b"
@@ -87,25 +86,15 @@ class Api:
         self.examples: list[tuple[str, str, bytes]] = []  # image_id, subject, file
         self.failures = 0  # requests that are answered 500 before any other
         self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self.url = ""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, path: str, key: str | None) -> tuple[int, bytes]:
+    def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self.asked.append(path)
         parts, query = urlsplit(path), parse_qs(urlsplit(path).query)
         if self.failures:
             self.failures -= 1
             return 500, json.dumps({"message": "Something went wrong", "code": 41}).encode()
+        key = headers["x-api-key"]
         if key != KEY:
             return 404, json.dumps(
                 {"message": f"RECOGNITION service with API Key {key} not found", "code": 10}
@@ -121,25 +110,10 @@ class Api:
         facts = {"page_number": page, "page_size": size, "total_pages": pages, "total_elements": len(self.examples)}
         return json.dumps({"faces": faces, **facts}).encode()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, body = api.answer(self.path, self.headers["x-api-key"])
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
 
 @pytest.fixture
 def compreface_api() -> Iterator[Api]:
-    running = Api()
-    yield running
-    running.close()
+    api = Api()
+    with answering(api.answer) as port:
+        api.url = f"http://127.0.0.1:{port}"
+        yield api

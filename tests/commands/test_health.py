@@ -1,13 +1,10 @@
 """The health check of a container: exit status 0 where requests should be sent, 1 where not."""
 
-import http.server
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.answering import answering
 from tests.processes import environment, run, serving
 
 
@@ -18,44 +15,22 @@ def test_a_service_that_is_ready_is_healthy(tmp_path: Path) -> None:
     assert '"status":"ready"' in asked.stdout
 
 
-@contextmanager
-def answering(status: int, body: bytes) -> Iterator[int]:
-    """The port of a server that gives one answer to everything."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
 def test_a_service_that_is_not_ready_is_unhealthy(tmp_path: Path) -> None:
-    with answering(503, b'{"status": "not_ready"}') as port:
+    with answering(lambda *_: (503, b'{"status": "not_ready"}')) as port:
         asked = run("health", env=environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port)))
     assert asked.returncode == 1
     assert asked.stderr == '{"status": "not_ready"}\n'
 
 
 def test_a_service_that_listens_on_every_address_is_asked_on_this_machine(tmp_path: Path) -> None:
-    with answering(200, b"{}") as port:
+    with answering(lambda *_: (200, b"{}")) as port:
         env = environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port), SAMEFACE_HOST="0.0.0.0")
         assert run("health", env=env).returncode == 0
         assert subprocess.run([sys.executable, "-m", "app.probe"], env=env, timeout=60).returncode == 0
 
 
 def test_no_service_is_unhealthy(tmp_path: Path) -> None:
-    with answering(200, b"{}") as port:
+    with answering(lambda *_: (200, b"{}")) as port:
         pass
     asked = run("health", env=environment(tmp_path / "sameface.db", SAMEFACE_PORT=str(port)))
     assert asked.returncode == 1

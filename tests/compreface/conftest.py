@@ -1,7 +1,6 @@
 """A running service that speaks CompreFace, with keys that are bound to one collection each."""
 
 import functools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.keys.key import Scope
 from app.keys.store import KeyStore
 from app.main import create_app
 from app.settings import Settings
+from tests.api.documented import assert_documented
 from tests.processes import Server, serving
 
 ALL_BUT_ADMIN = [Scope.VERIFY, Scope.IDENTIFY, Scope.ENROLL]
@@ -28,13 +28,9 @@ def document() -> dict[str, Any]:
     return create_app(Settings(compreface=True)).openapi()
 
 
-def assert_documented(response: httpx.Response) -> None:
+def assert_in_form(response: httpx.Response) -> None:
     """What is answered, the OpenAPI document tells of; and an error is a message and a number."""
-    path = response.request.url.raw_path.decode().partition("?")[0]
-    for template, operations in document()["paths"].items():
-        operation = operations.get(response.request.method.lower())
-        if operation and re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
-            assert str(response.status_code) in operation["responses"], f"{template} answered {response.status_code}"
+    assert_documented(response, document())
     if response.is_error:
         assert response.headers["content-type"] == "application/json"
         assert response.json().keys() == {"message", "code"}
@@ -57,7 +53,7 @@ class CompreFaceServer:
     def http(self, key: str | None) -> httpx.Client:
         """A client that sends the key and holds every answer to the document."""
         headers = {} if key is None else {"x-api-key": key}
-        hooks = {"response": [lambda response: response.read(), assert_documented]}
+        hooks = {"response": [lambda response: response.read(), assert_in_form]}
         return httpx.Client(base_url=self.server.http.base_url, headers=headers, timeout=60, event_hooks=hooks)
 
     def _wait_until_known(self, token: str) -> None:

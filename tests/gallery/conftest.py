@@ -69,6 +69,15 @@ def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
     return url
 
 
+@pytest.fixture
+def migrated_engine(empty_url: str) -> Iterator[sa.Engine]:
+    """A database of each kind in which the migrations have just run."""
+    engine = open_engine(empty_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite database with the current schema, to be copied."""

@@ -1,6 +1,5 @@
 """The schema: by migration and by tables the same, up and down, and by many processes at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,25 +41,17 @@ def test_up_down_and_up_again(empty_url: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture
-def engine(empty_url: str) -> Iterator[sa.Engine]:
-    engine = open_engine(empty_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-def test_autogenerate_finds_nothing_to_do(engine: sa.Engine) -> None:
-    with engine.connect() as connection:
+def test_autogenerate_finds_nothing_to_do(migrated_engine: sa.Engine) -> None:
+    with migrated_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_migrations_make_what_the_tables_say(engine: sa.Engine) -> None:
-    migrated = described(engine)
-    downgrade(engine, "base")
-    metadata.create_all(engine)
-    assert described(engine) == migrated
+def test_migrations_make_what_the_tables_say(migrated_engine: sa.Engine) -> None:
+    migrated = described(migrated_engine)
+    downgrade(migrated_engine, "base")
+    metadata.create_all(migrated_engine)
+    assert described(migrated_engine) == migrated
 
 
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
@@ -73,11 +64,11 @@ def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
         assert list(threads.map(migrate, [empty_url] * 4)) == [None] * 4
 
 
-def test_a_database_of_a_later_version_is_refused(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
+def test_a_database_of_a_later_version_is_refused(migrated_engine: sa.Engine) -> None:
+    with migrated_engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigurationError, match="9999"):
-        migrate(engine)
+        migrate(migrated_engine)
 
 
 def test_a_failed_migration_leaves_nothing_behind(empty_url: str) -> None:

@@ -75,10 +75,12 @@ def test_a_right_id_with_a_wrong_secret_is_invalid(keys: KeyStore) -> None:
     assert reason(keyring, "nonsense") == "invalid"
 
 
-def test_keys_stay_valid_while_the_database_is_away(keys: KeyStore, keyring: Keyring, engine: sa.Engine) -> None:
+def test_keys_stay_valid_while_the_database_is_away(
+    keys: KeyStore, keyring: Keyring, migrated_engine: sa.Engine
+) -> None:
     _, token = keys.create("any", [Scope.VERIFY])
     assert eventually(lambda: keyring.required)
-    downgrade(engine, "base")
+    downgrade(migrated_engine, "base")
     assert eventually(lambda: keyring._failing)
     assert reason(keyring, token) is None
 

@@ -17,9 +17,9 @@ def test_keys_come_back_as_they_were_made(keys: KeyStore) -> None:
     assert keys.all() == [free, bound]
 
 
-def test_the_secret_is_nowhere_in_the_database(keys: KeyStore, engine: sa.Engine) -> None:
+def test_the_secret_is_nowhere_in_the_database(keys: KeyStore, migrated_engine: sa.Engine) -> None:
     _, token = keys.create("any", [Scope.VERIFY])
-    with engine.begin() as connection:
+    with migrated_engine.begin() as connection:
         row = connection.exec_driver_sql("SELECT * FROM api_keys").one()
     assert token.secret not in repr(tuple(row))
 
@@ -38,8 +38,8 @@ def test_an_unknown_key_cannot_be_revoked(keys: KeyStore) -> None:
         keys.revoke("nobody")
 
 
-def test_a_scope_of_a_later_version_permits_nothing(keys: KeyStore, engine: sa.Engine) -> None:
+def test_a_scope_of_a_later_version_permits_nothing(keys: KeyStore, migrated_engine: sa.Engine) -> None:
     key, _ = keys.create("any", [Scope.VERIFY])
-    with engine.begin() as connection:
+    with migrated_engine.begin() as connection:
         connection.exec_driver_sql('UPDATE api_keys SET scopes = \'["verify", "fly"]\'')
     assert keys.all() == [key]

@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.processes import free_port
 
 START_SECONDS = 120.0
 
@@ -39,7 +40,7 @@ class KilledServer:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         self.log = folder / "server.log"
         self.log.touch()
-        self._port = _free_port()
+        self._port = free_port()
         given = {
             "database_url": f"sqlite:///{folder / 'sameface.db'}",
             "image_workers": 1,
@@ -72,10 +73,3 @@ class KilledServer:
             return httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200
         except httpx.TransportError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
