@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.bulk.outcomes import ENROLLED, EXISTED, REJECTED, Outcome, Progress
+from app.bulk.workers import for_each
 from app.client import AsyncSameface, Enrolment
 from app.errors import BadInput, Conflict
 
@@ -42,18 +43,14 @@ class CompreFaceImport:
 
     async def run(self, photographs: Sequence[SavedPhotograph]) -> None:
         """Enrol them all. Raises what no other photograph could get past, such as Unauthenticated or Unreachable."""
-        waiting = iter(photographs)  # shared: each worker takes the next one
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._jobs, len(photographs))):
-                group.create_task(self._work(waiting))
+        await for_each(photographs, self._take, jobs=self._jobs)
 
-    async def _work(self, waiting: Iterator[SavedPhotograph]) -> None:
-        for photograph in waiting:
-            outcome = self._progress.known_path(photograph.subject, photograph.image_id)
-            if outcome is None:
-                outcome = await self._enroll(photograph)
-                await asyncio.to_thread(self._progress.add, [outcome])
-            self._tell([outcome])
+    async def _take(self, photograph: SavedPhotograph) -> None:
+        outcome = self._progress.known_path(photograph.subject, photograph.image_id)
+        if outcome is None:
+            outcome = await self._enroll(photograph)
+            await asyncio.to_thread(self._progress.add, [outcome])
+        self._tell([outcome])
 
     async def _enroll(self, photograph: SavedPhotograph) -> Outcome:
         content = await asyncio.to_thread(photograph.read)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.bulk.outcomes import ENROLLED, EXISTED, REJECTED, Outcome, Progress
 from app.bulk.people import Person
+from app.bulk.workers import for_each
 from app.client import AsyncSameface, Enrolment
 from app.errors import BadInput, Conflict, SamefaceError
 
@@ -53,18 +54,14 @@ class BulkEnrolment:
 
     async def run(self, people: Sequence[Person]) -> None:
         """Enrol them all. Raises what no other photograph could get past, such as Unauthenticated or Unreachable."""
-        waiting = iter(people)  # shared: each worker takes the next person
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._jobs, len(people))):
-                group.create_task(self._work(waiting))
+        await for_each(people, self._enroll, jobs=self._jobs)
 
-    async def _work(self, waiting: Iterator[Person]) -> None:
-        for person in waiting:
-            # One after the other, so that each batch is compared with the faces of those before it.
-            for paths in batches(person.photographs):
-                await self._enroll(person, paths)
+    async def _enroll(self, person: Person) -> None:
+        # One after the other, so that each batch is compared with the faces of those before it.
+        for paths in batches(person.photographs):
+            await self._enroll_batch(person, paths)
 
-    async def _enroll(self, person: Person, paths: Sequence[Path]) -> None:
+    async def _enroll_batch(self, person: Person, paths: Sequence[Path]) -> None:
         found = await asyncio.to_thread(_read, person.subject_id, paths)
         unread = [outcome for outcome in found if isinstance(outcome, Outcome)]
         photographs = [photograph for photograph in found if isinstance(photograph, _Photograph)]

@@ -5,13 +5,14 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from app.bulk.workers import for_each
 from app.client import AsyncSameface
 from app.client.results import EmbeddedFace
 from app.clustering import group_faces
@@ -74,10 +75,7 @@ class FaceGrouper:
             raise BadRequest("give --threshold or --far, not both")
         card = ModelCard.model_validate((await self._client.model()).model_dump())
         limit = threshold if threshold is not None else card.threshold_at_far(far or card.default_far)
-        waiting = iter(paths)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._jobs, len(paths))):
-                group.create_task(self._work(waiting))
+        await for_each(paths, self._look, jobs=self._jobs)
         seen = [face for path in paths for face in self._seen.get(path, [])]
         vectors = [np.asarray(one.face.embedding, np.float32) for one in seen]
         found = await asyncio.to_thread(group_faces, vectors, limit, method)
@@ -91,19 +89,18 @@ class FaceGrouper:
             card,
         )
 
-    async def _work(self, waiting: Iterator[Path]) -> None:
-        for path in waiting:
-            try:
-                content = await asyncio.to_thread(path.read_bytes)
-                found = await self._client.embed(content, max_faces=self._max_faces)
-            except BadInput as error:
-                self._unread.append(UnreadPhotograph(path, error.code, error.message))
-            except OSError as error:
-                self._unread.append(UnreadPhotograph(path, "unreadable_file", str(error.strerror)))
-            else:
-                self._seen[path] = await asyncio.to_thread(_seen, path, content, found.faces)
-                self._check_count()
-            self._tell()
+    async def _look(self, path: Path) -> None:
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+            found = await self._client.embed(content, max_faces=self._max_faces)
+        except BadInput as error:
+            self._unread.append(UnreadPhotograph(path, error.code, error.message))
+        except OSError as error:
+            self._unread.append(UnreadPhotograph(path, "unreadable_file", str(error.strerror)))
+        else:
+            self._seen[path] = await asyncio.to_thread(_seen, path, content, found.faces)
+            self._check_count()
+        self._tell()
 
     def _check_count(self) -> None:
         faces = sum(map(len, self._seen.values()))

@@ -14,8 +14,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.openapi import ANY_REQUEST
 from app.api.problems import MEDIA_TYPE, STATUS, problem
-from app.errors import BadRequest
+from app.errors import BadRequest, FaceNotFound
 
 PREFIX = "/api/v1/"
 
@@ -79,11 +80,15 @@ def missing_parameter(name: str) -> BadRequest:
     return refusal(33, f"Required parameter {name} is missing")
 
 
+def unknown_face(image_id: str) -> FaceNotFound:
+    """There is no such face, perhaps because there is no such collection either."""
+    return FaceNotFound("there is no such face in this gallery", face_id=image_id)
+
+
 def error_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI of the errors that a route answers, with those that any request may meet."""
-    any_request = ("unauthenticated", "forbidden", "rate_limited", "overloaded", "deadline_exceeded")
     by_status: dict[int | str, list[str]] = {}
-    for code in dict.fromkeys(("bad_request", *codes, *any_request)):
+    for code in dict.fromkeys(("bad_request", *codes, *ANY_REQUEST)):
         by_status.setdefault(_status(STATUS[code], code), []).append(f"{code.replace('_', ' ')} ({NUMBERS[code]})")
     content = {"application/json": {"schema": ErrorBody.model_json_schema()}}
     return {

@@ -1,5 +1,6 @@
 """/api/v1/recognition/faces: the examples of subjects. An `image_id` of CompreFace is our `face_id`."""
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,8 @@ from app.api.openapi import EXAMPLE_IMAGE, body
 from app.api.paths import FaceInPath
 from app.api.routes import Service
 from app.api.subjects import WebpResponse
-from app.compreface.errors import error_responses, image_errors, missing_parameter, refusal
+from app.compreface.collection import put
+from app.compreface.errors import error_responses, image_errors, missing_parameter, refusal, unknown_face
 from app.compreface.options import DetectionOptions, ImageFile, SubjectName
 from app.compreface.paging import Page, PageQuery, page_facts
 from app.domain import CollectionFace, DuplicatePolicy, Enrolment, FaceChoice
@@ -121,11 +123,9 @@ async def delete_faces(
 )
 async def download_face(request: Request, image_id: FaceInPath, service: Service) -> Response:
     try:
-        crop = await service.records.crop(gallery_of_key(request), image_id)
+        return WebpResponse.of(await service.records.crop(gallery_of_key(request), image_id))
     except GalleryNotFound:
-        raise _no_face(image_id) from None
-    # A photograph of a person: no cache may keep it for longer than the database does.
-    return WebpResponse(crop.webp, headers={"Cache-Control": "no-store"})
+        raise unknown_face(image_id) from None
 
 
 @router.delete(
@@ -163,8 +163,8 @@ async def delete_several(request: Request, service: Service) -> list[SavedFace]:
 
 
 async def _enroll(service: FaceService, gallery: str, subject: str, image: bytes, min_confidence: float) -> Enrolment:
-    async def enroll() -> Enrolment:
-        return await service.enroll(
+    def enroll() -> Awaitable[Enrolment]:
+        return service.enroll(
             subject,
             [image],
             gallery=gallery,
@@ -173,11 +173,7 @@ async def _enroll(service: FaceService, gallery: str, subject: str, image: bytes
             min_confidence=min_confidence,
         )
 
-    try:
-        return await enroll()
-    except GalleryNotFound:
-        await service.records.create_gallery(gallery)
-        return await enroll()
+    return await put(service, gallery, enroll)
 
 
 async def _delete(service: FaceService, gallery: str, image_id: str) -> SavedFace:
@@ -185,12 +181,8 @@ async def _delete(service: FaceService, gallery: str, image_id: str) -> SavedFac
         subject = await service.records.subject_of_face(gallery, image_id)
         await service.records.erase_face(gallery, image_id)
     except GalleryNotFound:
-        raise _no_face(image_id) from None
+        raise unknown_face(image_id) from None
     return SavedFace(image_id=image_id, subject=subject)
-
-
-def _no_face(image_id: str) -> FaceNotFound:
-    return FaceNotFound("there is no such face in this gallery", face_id=image_id)
 
 
 def _image_ids(given: bytes) -> list[str]:

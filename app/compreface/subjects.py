@@ -9,6 +9,7 @@ from app.api.openapi import body
 from app.api.paging import MAX_PAGE_ITEMS
 from app.api.paths import SubjectInPath
 from app.api.routes import Service
+from app.compreface.collection import put
 from app.compreface.errors import error_responses, refusal
 from app.compreface.faces import Deleted
 from app.compreface.options import SubjectName
@@ -123,11 +124,7 @@ async def delete_subjects(request: Request, service: Service) -> Deleted:
 
 
 async def _add(service: FaceService, gallery: str, subject: str) -> EnrolledSubject:
-    try:
-        return await service.records.in_database(service.store.add, gallery, subject, [])
-    except GalleryNotFound:
-        await service.records.create_gallery(gallery)
-        return await service.records.in_database(service.store.add, gallery, subject, [])
+    return await put(service, gallery, lambda: service.records.in_database(service.store.add, gallery, subject, []))
 
 
 def _no_subject(subject: str) -> SubjectNotFound:

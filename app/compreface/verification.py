@@ -18,11 +18,11 @@ from app.api.openapi import EXAMPLE_IMAGE, body
 from app.api.paths import FaceInPath
 from app.api.routes import Service
 from app.compreface.answers import Face, PluginsVersions, embedded_fields, versions
-from app.compreface.errors import image_errors
+from app.compreface.errors import image_errors, unknown_face
 from app.compreface.options import FaceOptions, ImageFile, SourceAndTarget
 from app.compreface.similarity import SimilarityCurve
 from app.domain import Candidate, EmbeddedFace
-from app.errors import FaceNotFound, GalleryNotFound, NoFace, SeveralFaces
+from app.errors import GalleryNotFound, NoFace, SeveralFaces
 from app.keys.key import Scope
 from app.service import FaceService
 
@@ -130,4 +130,4 @@ async def _stored(
     try:
         return await service.searcher.distances_to(gallery, image_id, np.stack([face.embedding for face in faces]))
     except GalleryNotFound:
-        raise FaceNotFound("there is no such face in this gallery", face_id=image_id) from None
+        raise unknown_face(image_id) from None
