@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain import ClusteredImage, ClusterMethod, EmbeddedFace, Embedding
-from app.errors import BadInput, LowQuality
+from app.errors import BadInput, none_usable
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -44,8 +44,7 @@ def image_rows(outcomes: Sequence[Outcome]) -> list[ClusteredImage]:
         first.field = first.field or "image"
         raise first
     images = [{"image": row.image, "reasons": row.reasons, "detail": row.detail, **row.measured} for row in rows]
-    kind = type(first) if len({type(error) for error in errors}) == 1 else LowQuality
-    raise kind(f"none of the {len(errors)} images can be read", field="image", images=images)
+    raise none_usable(f"none of the {len(errors)} images can be read", errors, images)
 
 
 def _row(image: int, outcome: Outcome) -> ClusteredImage:

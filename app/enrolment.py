@@ -17,7 +17,7 @@ from app.domain import (
     is_match,
     squared_l2,
 )
-from app.errors import BadInput, LowQuality
+from app.errors import BadInput, LowQuality, none_usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,7 @@ def accepted(outcomes: Sequence[Outcome]) -> list[EmbeddedFace]:
     if len(errors) == 1:
         raise errors[0]
     images = [{"image": image, **outcome.facts} for image, outcome in enumerate(rejected)]
-    kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else LowQuality
-    raise kind(f"none of the {len(errors)} images can be enrolled", field="image", images=images)
+    raise none_usable(f"none of the {len(errors)} images can be enrolled", errors, images)
 
 
 def new_faces(images: Sequence[bytes], outcomes: Sequence[Outcome]) -> list[NewFace]:

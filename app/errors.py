@@ -31,7 +31,7 @@ SamefaceError
 └── ConfigurationError       configuration        the service cannot start as configured
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -160,6 +160,15 @@ class ConfigurationError(SamefaceError):
     """The service refuses to start: the setting, what is wrong with it and what to do."""
 
     code = "configuration"
+
+
+def none_usable(sentence: str, errors: Sequence[BadInput], images: Sequence[Mapping[str, Any]]) -> BadInput:
+    """What several photographs failed with, as one error: of their own kind, or LowQuality where there are several.
+
+    `images` has the facts of each.
+    """
+    kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else LowQuality
+    return kind(sentence, field="image", images=images)
 
 
 def for_operator(error: SamefaceError) -> str:

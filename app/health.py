@@ -9,7 +9,7 @@ from typing import Any
 
 from app.service import FaceService
 
-_DATABASE_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ async def _check_model(service: FaceService) -> Check:
     """The last batch tells; where it failed, the model is run now."""
     pipeline = service.pipeline
     facts = {"id": service.card.id, "provider": pipeline.provider, "waiting": pipeline.depth}
-    if not service.pipeline.healthy:
+    if not pipeline.healthy:
         try:
-            await service.pipeline.probe()
+            await pipeline.probe()
         except Exception as error:
             return Check(False, f"the embedding model fails: {type(error).__name__}", facts)
     return Check(True, facts=facts)
@@ -80,7 +80,7 @@ async def _check_disk(service: FaceService) -> Check | None:
         return None
     least = service.settings.min_free_disk_bytes
     try:
-        async with asyncio.timeout(_DATABASE_PATIENCE_SECONDS):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             free = (await asyncio.to_thread(shutil.disk_usage, file.parent)).free
     except (OSError, TimeoutError) as error:
         return Check(False, f"the disk of the database does not answer: {type(error).__name__}")
@@ -90,9 +90,9 @@ async def _check_disk(service: FaceService) -> Check | None:
 
 async def _check_database(service: FaceService) -> Check:
     try:
-        async with asyncio.timeout(_DATABASE_PATIENCE_SECONDS):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             return Check(True, facts={"revision": await service.revision()})
     except TimeoutError:
-        return Check(False, f"the database did not answer within {_DATABASE_PATIENCE_SECONDS:g} s")
+        return Check(False, f"the database did not answer within {_PATIENCE_SECONDS:g} s")
     except Exception as error:
         return Check(False, f"the database fails: {type(error).__name__}")

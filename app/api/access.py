@@ -16,6 +16,7 @@ from starlette import types
 
 from app import logs
 from app.api.rates import RateLimiter
+from app.domain import DEFAULT_GALLERY
 from app.errors import Forbidden, Unauthenticated
 from app.keys.key import ApiKey, Scope
 from app.settings import Settings, is_loopback
@@ -76,7 +77,7 @@ class Access:
 
     def _check_gallery(self, request: Request, key: ApiKey) -> None:
         if self.gallery is GalleryIn.PARAMETER:
-            name = request.path_params.get("gallery") or request.query_params.get("gallery", "default")
+            name = request.path_params.get("gallery") or request.query_params.get("gallery", DEFAULT_GALLERY)
             check_gallery(request, name)
         elif self.gallery is GalleryIn.KEY:
             gallery_of_key(request)
@@ -125,7 +126,7 @@ def gallery_of_key(request: Request) -> str:
     """
     key: ApiKey | None = getattr(request.state, "key", None)
     if key is None or key.galleries is None:
-        return "default"
+        return DEFAULT_GALLERY
     if len(key.galleries) > 1:
         raise Forbidden(
             f"the API key {key.key_id} is bound to several galleries, and this needs one that is bound to one",

@@ -14,7 +14,7 @@ from app.api.fields import ClusterFields
 from app.api.openapi import EXAMPLE_IMAGE, body, image_problems, problems
 from app.api.problems import document_of
 from app.api.routes import Service
-from app.api.schemas import Face, Model, Problem, rounded
+from app.api.schemas import Face, Model, Problem, face_fields, rounded
 from app.cluster_jobs import ClusterJob, JobStatus
 from app.domain import ClusterMethod
 from app.faces.card import ModelCard
@@ -32,7 +32,7 @@ class ClusteredFace(Face):
 
     @classmethod
     def of_clustered(cls, clustered: domain.ClusteredFace) -> Self:
-        return cls(**dict(Face.of(clustered.face)), image=clustered.image)
+        return cls(**face_fields(clustered.face), image=clustered.image)
 
 
 class ClusteredImage(BaseModel):

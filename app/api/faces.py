@@ -12,7 +12,7 @@ from app.api.body import read_fields
 from app.api.fields import FacesFields
 from app.api.openapi import EXAMPLE_IMAGE, body, image_problems
 from app.api.routes import Service
-from app.api.schemas import Face, Model, rounded
+from app.api.schemas import Face, Model, face_fields, rounded
 from app.faces.card import ModelCard
 from app.keys.key import Scope
 
@@ -59,7 +59,7 @@ class EmbeddedFace(Face):
 
     @classmethod
     def of_embedded(cls, embedded: domain.EmbeddedFace) -> Self:
-        return cls(**dict(Face.of(embedded.face)), embedding=embedded.embedding.tolist())
+        return cls(**face_fields(embedded.face), embedding=embedded.embedding.tolist())
 
 
 class EmbedResponse(BaseModel):

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from app.domain import DuplicatePolicy, FaceChoice, SubjectChanges
+from app.domain import DEFAULT_GALLERY, DuplicatePolicy, FaceChoice, SubjectChanges
 
 # No control characters: they hide in logs and terminals, and PostgreSQL has no NUL.
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
@@ -166,7 +166,7 @@ class IdentifyFields(_Body):
     """One photograph, and at most one of `threshold` and `fpir`."""
 
     image: Image = Field(validation_alias=AliasChoices("image", "img", "file"))
-    gallery: GalleryName = "default"
+    gallery: GalleryName = DEFAULT_GALLERY
     top_k: TopK = Field(5, description="most candidates for a face")
     max_faces: MaxFaces = Field(1, description="most faces looked up, largest first; 0 is all")
     threshold: Threshold | None = Field(None, description="squared L2 distance below which faces match")
@@ -186,7 +186,7 @@ class EnrollFields(_Body):
 
     subject_id: SubjectId
     image: Images = Field(validation_alias=AliasChoices("image", "img", "file"))
-    gallery: GalleryName = "default"
+    gallery: GalleryName = DEFAULT_GALLERY
     name: Name | None = None
     metadata: Metadata | None = Field(None, description="a JSON object; in a form, as text")
     expires_at: AwareDatetime | None = Field(

@@ -17,7 +17,7 @@ EXAMPLE_IMAGE = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ..."
 _SCHEMAS = "#/components/schemas/"
 
 # Any request may meet these; whether the process is alive and ready is answered without them.
-_ANY_REQUEST = ("unauthenticated", "forbidden", "rate_limited", "overloaded", "deadline_exceeded")
+ANY_REQUEST = ("unauthenticated", "forbidden", "rate_limited", "overloaded", "deadline_exceeded")
 _ANY_BODY = ("bad_request", "image_too_large", "unsupported_format")
 
 
@@ -38,7 +38,7 @@ def body(fields: type[BaseModel], example: Document) -> Document:
 def problems(*codes: str) -> dict[int | str, Document]:
     """OpenAPI of the problems that a route answers, by status, with those that any request may meet."""
     by_status: dict[int | str, list[str]] = {}
-    for code in dict.fromkeys((*codes, *_ANY_REQUEST)):
+    for code in dict.fromkeys((*codes, *ANY_REQUEST)):
         by_status.setdefault(STATUS[code], []).append(code)
     return {status: _answer(named) for status, named in sorted(by_status.items(), key=str)}
 

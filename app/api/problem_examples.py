@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.api.problems import STATUS
+from app.api.problems import STATUS, document
 
 _REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
 
@@ -87,13 +87,4 @@ _EXAMPLES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
 def example_of(code: str) -> dict[str, Any]:
     """A problem document with this code. Raises KeyError for a code that no answer carries."""
     detail, field, facts = _EXAMPLES[code]
-    return {
-        **facts,
-        "type": f"urn:sameface:problem:{code}",
-        "title": code.replace("_", " ").capitalize(),
-        "status": STATUS[code],
-        "detail": detail,
-        "code": code,
-        "request_id": _REQUEST_ID,
-        **({} if field is None else {"field": field}),
-    }
+    return {**document(STATUS[code], code, detail, field, facts), "request_id": _REQUEST_ID}

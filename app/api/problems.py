@@ -77,21 +77,22 @@ def problem(
 ) -> Response:
     """A problem document; `facts` become members of it, and cannot displace the standard ones."""
     logs.problem_code.set(code)
-    body = to_json(_document(status, code, detail, field, facts), fallback=str, inf_nan_mode="null")
+    body = to_json(document(status, code, detail, field, facts), fallback=str, inf_nan_mode="null")
     return Response(body, status, headers, MEDIA_TYPE)
 
 
 def document_of(error: SamefaceError) -> dict[str, Any]:
     """The problem document of one of our own errors, to be part of an answer."""
-    document = _document(STATUS.get(error.code, 500), error.code, error.message, error.field, error.facts)
-    plain: dict[str, Any] = from_json(to_json(document, fallback=str, inf_nan_mode="null"))
+    found = document(STATUS.get(error.code, 500), error.code, error.message, error.field, error.facts)
+    plain: dict[str, Any] = from_json(to_json(found, fallback=str, inf_nan_mode="null"))
     return plain
 
 
-def _document(
+def document(
     status: int, code: str, detail: str, field: str | None, facts: Mapping[str, object] | None
 ) -> dict[str, Any]:
-    document: dict[str, Any] = {
+    """The members of a problem document of this request; `facts` cannot displace the standard ones."""
+    members: dict[str, Any] = {
         **(facts or {}),
         "type": f"urn:sameface:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -101,8 +102,8 @@ def _document(
         "request_id": logs.request_id.get(),
     }
     if field is not None:
-        document["field"] = field
-    return document
+        members["field"] = field
+    return members
 
 
 def bad_request(faults: list[Any]) -> BadRequest:

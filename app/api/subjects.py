@@ -16,6 +16,7 @@ from app.api.paging import NextCursor, PageQuery, page
 from app.api.paths import FaceInPath, SubjectInPath
 from app.api.routes import Service
 from app.api.verification import SubjectVerifyResponse
+from app.domain import DEFAULT_GALLERY
 from app.keys.key import Scope
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
@@ -36,15 +37,19 @@ _SUBJECT: dict[str, Any] = {
 
 
 class WebpResponse(Response):
-    """A picture."""
+    """A picture of a person: no cache may keep it for longer than the database does."""
 
     media_type = "image/webp"
+
+    @classmethod
+    def of(cls, crop: domain.FaceCrop) -> Self:
+        return cls(crop.webp, headers={"Cache-Control": "no-store"})
 
 
 class SubjectsQuery(PageQuery):
     """Which subjects of which gallery."""
 
-    gallery: GalleryName = "default"
+    gallery: GalleryName = DEFAULT_GALLERY
     prefix: SubjectId | None = Field(None, description="what the subject_id begins with")
 
     @property
@@ -137,7 +142,9 @@ async def list_subjects(query: Annotated[SubjectsQuery, Query()], service: Servi
 @router.get(
     "/subjects/{subject_id}", dependencies=_ACCESS, summary="One subject", responses=problems(*_SUBJECT_PROBLEMS)
 )
-async def get_subject(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> Subject:
+async def get_subject(
+    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
+) -> Subject:
     return Subject.of(await service.records.subject(gallery, subject_id))
 
 
@@ -150,7 +157,7 @@ async def get_subject(subject_id: SubjectInPath, service: Service, gallery: Gall
     responses=body_problems(*_SUBJECT_PROBLEMS),
 )
 async def change_subject(
-    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default"
+    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
 ) -> ChangedSubject:
     fields = await read_fields(request, SubjectChangeFields)
     subject, indexed = await service.records.change_subject(gallery, subject_id, fields.changes)
@@ -164,7 +171,9 @@ async def change_subject(
     description="Answered after the subject can no longer be found on this replica.",
     responses=problems(*_SUBJECT_PROBLEMS),
 )
-async def delete_subject(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> Erased:
+async def delete_subject(
+    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
+) -> Erased:
     erased = await service.records.erase_subject(gallery, subject_id)
     return Erased(erased=ErasedFaces(faces=erased.faces), revision=erased.revision)
 
@@ -178,7 +187,7 @@ async def delete_subject(subject_id: SubjectInPath, service: Service, gallery: G
     responses=image_problems("no_face", "several_faces", "far_not_supported", "gallery_not_found", "subject_not_found"),
 )
 async def verify_subject(
-    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default"
+    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
 ) -> SubjectVerifyResponse:
     fields = await read_fields(request, SubjectVerifyFields)
     answer = await service.verify_subject(
@@ -198,7 +207,9 @@ async def verify_subject(
     summary="A subject's faces",
     responses=problems(*_SUBJECT_PROBLEMS),
 )
-async def list_faces(subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = "default") -> GalleryFaces:
+async def list_faces(
+    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
+) -> GalleryFaces:
     found = await service.records.faces(gallery, subject_id)
     return GalleryFaces(
         items=[GalleryFace(face_id=f.face_id, created_at=f.created_at, crop_kept=f.crop_kept) for f in found]
@@ -213,10 +224,8 @@ async def list_faces(subject_id: SubjectInPath, service: Service, gallery: Galle
     response_class=WebpResponse,
     responses=problems("bad_request", "gallery_not_found", "face_not_found", "crop_not_kept", "not_ready"),
 )
-async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = "default") -> Response:
-    crop = await service.records.crop(gallery, face_id)
-    # A photograph of a person: no cache may keep it for longer than the database does.
-    return WebpResponse(crop.webp, headers={"Cache-Control": "no-store"})
+async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY) -> Response:
+    return WebpResponse.of(await service.records.crop(gallery, face_id))
 
 
 @router.delete(
@@ -226,5 +235,5 @@ async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuer
     description="Answered after the face can no longer be found on this replica. The subject stays, faces or not.",
     responses=problems("bad_request", "gallery_not_found", "face_not_found", "not_ready"),
 )
-async def delete_face(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = "default") -> Erased:
+async def delete_face(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY) -> Erased:
     return Erased(erased=ErasedFaces(faces=1), revision=await service.records.erase_face(gallery, face_id))

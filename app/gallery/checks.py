@@ -88,6 +88,17 @@ def check_metadata_size(metadata: Mapping[str, Any] | None, max_metadata_bytes: 
         )
 
 
+def check_face_count(faces: int, max_faces: int, field: str) -> None:
+    """Raises BadRequest where a subject would have more than `max_faces`; `field` is what would bring them."""
+    if faces > max_faces:
+        raise BadRequest(
+            f"the subject would have {faces} faces; the limit is {max_faces}",
+            field=field,
+            faces=faces,
+            max_faces=max_faces,
+        )
+
+
 def check_expires_at(expires_at: Time) -> Time:
     """Raises BadRequest for a time without a time zone."""
     if expires_at is None or expires_at.tzinfo is not None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.domain import CollectionFace
-from app.errors import BadRequest, FaceNotFound
+from app.errors import FaceNotFound
 from app.gallery import statements
-from app.gallery.checks import canonical_face_id
+from app.gallery.checks import canonical_face_id, check_face_count
 from app.gallery.tables import face_crops, faces, subjects
 
 
@@ -52,13 +52,7 @@ def merge_subject(connection: sa.Connection, key: int, into: int, revision: int,
     """Give a subject's faces to another one, and delete it. Raises BadRequest where they would be too many."""
     own = faces.c.subject_key.in_([key, into])
     count = int(connection.execute(sa.select(sa.func.count(faces.c.face_id.distinct())).where(own)).scalar_one())
-    if count > max_faces:
-        raise BadRequest(
-            f"the subject would have {count} faces; the limit is {max_faces}",
-            field="subject_id",
-            faces=count,
-            max_faces=max_faces,
-        )
+    check_face_count(count, max_faces, "subject_id")
     moved = sa.update(faces).where(faces.c.subject_key == key).values(subject_key=into, revision=revision)
     connection.execute(moved)
     connection.execute(sa.update(face_crops).where(face_crops.c.subject_key == key).values(subject_key=into))

@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from app.errors import Overloaded
@@ -12,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 500
 _END = None
+_CLOSING_RETRY_SECONDS = 0.2
 
 
 class DecisionLog:
@@ -87,12 +89,12 @@ class DecisionLog:
         attempts_left = self._attempts_when_closing
         while attempts_left:
             try:
-                return self._write(batch)
+                self._write(batch)
+                return
             except Exception as error:
                 logger.warning("%d decisions wait for the audit log: %s", len(batch), error)
             if self._closing.wait(self._retry_seconds):
                 attempts_left -= 1
-                threading.Event().wait(min(self._retry_seconds, 0.2))
+                time.sleep(min(self._retry_seconds, _CLOSING_RETRY_SECONDS))
         for entry in batch:
             logger.error("this decision did not reach the audit log", extra={"facts": {"audit": dict(entry)}})
-        return None

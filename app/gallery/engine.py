@@ -30,7 +30,6 @@ WRITING = {"sqlite_begin": "IMMEDIATE"}
 NO_TRANSACTION = {"sqlite_begin": None}
 _BINARY = {"binary_rows": True}
 
-
 _LOCK_TIMEOUT_SECONDS = 5.0
 
 

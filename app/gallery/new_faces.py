@@ -9,8 +9,8 @@ import numpy as np
 import sqlalchemy as sa
 
 from app.domain import Embedding, NewFace, StoredFace
-from app.errors import BadRequest
 from app.gallery import statements
+from app.gallery.checks import check_face_count
 from app.gallery.crops import crop_row
 from app.gallery.sealing import Template, TemplateKeys
 
@@ -68,7 +68,7 @@ class FaceSorter:
             if face.crop is not None and subject_key is not None:
                 result.crops.append(crop_row(face_id, subject_key, face.crop, self._keys))
         if result.new:
-            _check_count(len(known), max_faces)
+            check_face_count(len(known), max_faces, "image")
         return result
 
     def _known(self, known: Mapping[tuple[str, str | None], str], content_sha256: str) -> str | None:
@@ -88,13 +88,3 @@ def vector_bytes(embedding: Embedding) -> bytes:
     if vector.ndim != 1 or not np.isfinite(vector).all():
         raise ValueError(f"an embedding is one vector of finite numbers, not {vector.shape} {embedding.dtype}")
     return vector.tobytes()
-
-
-def _check_count(faces: int, max_faces: int) -> None:
-    if faces > max_faces:
-        raise BadRequest(
-            f"the subject would have {faces} faces; the limit is {max_faces}",
-            field="image",
-            faces=faces,
-            max_faces=max_faces,
-        )

@@ -55,9 +55,10 @@ class PortableSubject:
 def read_lines(
     connection: sa.Connection, gallery: str, model: PortableModel, keys: TemplateKeys
 ) -> Iterator[dict[str, Any]]:
-    """The lines of a gallery, as one snapshot of the database has them. Raises GalleryNotFound.
+    """The lines of a gallery, as one snapshot of the database has them. Faces that other models
+    embedded are not among them.
 
-    Faces that other models embedded are not among them. Raises ValueError for a template that was altered.
+    Raises GalleryNotFound, and BadRequest for a template that was altered.
     """
     gallery_id = statements.gallery_id(connection, gallery)
     yield {
