@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.domain import CollectionFace
-from app.errors import FaceNotFound
 from app.gallery import statements
+from app.gallery.absent import no_face
 from app.gallery.checks import canonical_face_id, check_face_count
 from app.gallery.tables import face_crops, faces, subjects
 
@@ -30,7 +30,7 @@ def subject_of_face(connection: sa.Connection, gallery: int, face_id: str) -> st
     own = sa.and_(faces.c.gallery_id == gallery, faces.c.face_id == canonical_face_id(face_id))
     found = connection.execute(query.where(own)).scalars().first()
     if found is None:
-        raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
+        raise no_face(face_id)
     return str(found)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.domain import Candidate, Embedding, GalleryState
+from app.gallery.absent import no_face, no_gallery
 from app.gallery.changes import Changes
 from app.gallery.checks import canonical_face_id
-from app.gallery.index import ChangeSink, checked_probes, latest_by_gallery, no_face, no_gallery, no_subject
+from app.gallery.index import ChangeSink, checked_probes, latest_by_gallery, no_subject
 from app.gallery.indexed import IndexedGallery
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from app.domain import Candidate, Embedding, GalleryState
-from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
+from app.errors import SubjectNotFound
 from app.gallery.changes import AuditEnd, Changes, FaceChange
 
 logger = logging.getLogger(__name__)
@@ -110,16 +110,9 @@ def latest_by_gallery(changes: Changes, after_revision: int, embedding_size: int
     return by_gallery
 
 
-def no_gallery(name: str) -> GalleryNotFound:
-    return GalleryNotFound("there is no such gallery", field="gallery", gallery=name)
-
-
 def no_subject(subject_id: str) -> SubjectNotFound:
+    """There may be such a subject, but none of its faces is in the index."""
     return SubjectNotFound("no such subject has a face in this gallery", field="subject_id", subject_id=subject_id)
-
-
-def no_face(face_id: str) -> FaceNotFound:
-    return FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
 
 
 def _left_out(change: FaceChange) -> FaceChange:

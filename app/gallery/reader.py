@@ -5,8 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain import CollectionFace, FaceCrop, Gallery, GalleryFace, Subject
-from app.errors import CropNotKept, FaceNotFound
+from app.errors import CropNotKept
 from app.gallery import checks, collection, crops, model_change, statements
+from app.gallery.absent import no_face, no_gallery
 from app.gallery.changes import AuditEnd, Changes, contains, read_changes, read_revision
 from app.gallery.sealing import TemplateKeys
 from app.gallery.tables import galleries, subjects
@@ -35,7 +36,7 @@ class GalleryReader:
             key = statements.gallery_id(connection, name)
             found = statements.list_galleries(connection, self._model_id, galleries.c.id == key)
         if not found:  # dropped between the two statements
-            raise statements.no_gallery(name)
+            raise no_gallery(name)
         return found[0]
 
     def subject(self, gallery: str, subject_id: str) -> Subject:
@@ -71,7 +72,7 @@ class GalleryReader:
             gallery_id = statements.gallery_id(connection, gallery)
             row = crops.find_crop(connection, gallery_id, canonical)
             if row is None and not statements.has_face(connection, gallery_id, canonical):
-                raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
+                raise no_face(face_id)
         if row is None:
             raise CropNotKept("no crop of this face is stored, only its embedding", field="face_id", face_id=face_id)
         return crops.opened_crop(row, self._keys)

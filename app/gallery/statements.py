@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain import Gallery, GalleryFace, Subject
-from app.errors import FaceNotFound, GalleryNotFound, SubjectNotFound
+from app.errors import SubjectNotFound
+from app.gallery.absent import no_face, no_gallery
 from app.gallery.checks import canonical_face_id, is_gallery_name, is_subject_id
 from app.gallery.crops import delete_crop, delete_crops
 from app.gallery.listener import announce
@@ -23,11 +24,6 @@ def next_revision(connection: sa.Connection) -> int:
     revision = int(connection.execute(taken).scalar_one())
     announce(connection)
     return revision
-
-
-def no_gallery(name: str) -> GalleryNotFound:
-    """What to raise for a gallery that does not exist."""
-    return GalleryNotFound("there is no such gallery", field="gallery", gallery=name)
 
 
 def no_subject(subject_id: str) -> SubjectNotFound:
@@ -159,7 +155,7 @@ def blank_face(connection: sa.Connection, gallery: int, face_id: str, revision: 
     )
     key = connection.execute(sa.select(faces.c.subject_key).where(own)).scalars().first()
     if key is None:
-        raise FaceNotFound("there is no such face in this gallery", field="face_id", face_id=face_id)
+        raise no_face(face_id)
     blank_faces(connection, own, revision)
     blank_answers(connection, subjects.c.id == key)
     delete_crop(connection, canonical_face_id(face_id))

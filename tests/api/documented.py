@@ -1,4 +1,4 @@
-"""Whatever is tested of the API, it answers no status that the OpenAPI document does not tell of."""
+"""What is answered, held against an OpenAPI document."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 
-def assert_documented(response: httpx.Response, document: dict[str, Any]) -> None:
+def assert_in_document(response: httpx.Response, document: dict[str, Any]) -> None:
     """The document knows the status of this answer, if it knows the path."""
     path = response.request.url.raw_path.decode().partition("?")[0]
     for template, operations in document["paths"].items():

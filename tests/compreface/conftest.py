@@ -16,7 +16,7 @@ from app.keys.key import Scope
 from app.keys.store import KeyStore
 from app.main import create_app
 from app.settings import Settings
-from tests.api.documented import assert_documented
+from tests.api.documented import assert_in_document
 from tests.processes import Server, serving
 
 ALL_BUT_ADMIN = [Scope.VERIFY, Scope.IDENTIFY, Scope.ENROLL]
@@ -28,9 +28,9 @@ def document() -> dict[str, Any]:
     return create_app(Settings(compreface=True)).openapi()
 
 
-def assert_in_form(response: httpx.Response) -> None:
+def assert_documented(response: httpx.Response) -> None:
     """What is answered, the OpenAPI document tells of; and an error is a message and a number."""
-    assert_documented(response, document())
+    assert_in_document(response, document())
     if response.is_error:
         assert response.headers["content-type"] == "application/json"
         assert response.json().keys() == {"message", "code"}
@@ -53,7 +53,7 @@ class CompreFaceServer:
     def http(self, key: str | None) -> httpx.Client:
         """A client that sends the key and holds every answer to the document."""
         headers = {} if key is None else {"x-api-key": key}
-        hooks = {"response": [lambda response: response.read(), assert_in_form]}
+        hooks = {"response": [lambda response: response.read(), assert_documented]}
         return httpx.Client(base_url=self.server.http.base_url, headers=headers, timeout=60, event_hooks=hooks)
 
     def _wait_until_known(self, token: str) -> None:

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from app.domain import Candidate, Embedding, GalleryState, squared_l2
 from app.errors import NotReady, for_operator
+from app.gallery.absent import no_face
 from app.gallery.checks import canonical_face_id
 from app.gallery.election import Election
-from app.gallery.index import ChangeSink, checked_probes, no_face, no_subject
+from app.gallery.index import ChangeSink, checked_probes, no_subject
 from app.gallery.milvus import snapshot as snapshots
 from app.gallery.milvus.catalogue import Catalogue
 from app.gallery.milvus.connection import MilvusConnection, MilvusOptions

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.domain import GalleryState
-from app.gallery.index import no_gallery
+from app.gallery.absent import no_gallery
 from app.gallery.milvus import progress
 from app.gallery.milvus.connection import MilvusConnection
 from app.gallery.milvus.progress import Contents, Progress, Report
