@@ -2,6 +2,8 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from app.gallery import compressed
 from app.gallery.engine import open_engine
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
+from app.gallery.index import GalleryIndex
 from app.gallery.store import GalleryStore
 from tests.gallery.faces import (
     EMBEDDING_SIZE,
@@ -41,7 +44,7 @@ class GalleryMachine(RuleBasedStateMachine):
     """`known` is what the database must hold: gallery -> subject -> name and faces by photograph."""
 
     migrated_file: Path
-    compress_above_faces: int | None
+    new_index: Callable[[], GalleryIndex]
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,17 +52,18 @@ class GalleryMachine(RuleBasedStateMachine):
         path = shutil.copy(self.migrated_file, self.folder.name)
         self.engine = open_engine(f"sqlite:///{path}")
         self.store = GalleryStore(self.engine, MODEL_ID)
-        kind = {"compress_above_faces": self.compress_above_faces}
-        self.prompt, self.lazy = (FaissIndex(EMBEDDING_SIZE, **kind) for _ in range(2))
+        self.prompt, self.lazy = self.new_index(), self.new_index()
         self.known: dict[str, dict[str, tuple[str | None, dict[int, str]]]] = {"default": {}}
 
     def teardown(self) -> None:
         self.catch_up(self.lazy)
         self.compare(self.lazy)
+        self.prompt.close()
+        self.lazy.close()
         self.engine.dispose()
         self.folder.cleanup()
 
-    def catch_up(self, index: FaissIndex) -> None:
+    def catch_up(self, index: GalleryIndex) -> None:
         GalleryFollower(self.store, index)._catch_up()
 
     @rule(gallery=GALLERIES, subject=SUBJECTS, photos=st.lists(PHOTOS, min_size=1, max_size=4), name=NAMES)
@@ -130,9 +134,11 @@ class GalleryMachine(RuleBasedStateMachine):
         self.catch_up(self.prompt)
         self.compare(self.prompt)
 
-    def compare(self, index: FaissIndex) -> None:
+    def compare(self, index: GalleryIndex) -> None:
         assert index.revision == self.store.revision()
-        assert set(index._state.by_name) == set(self.known)
+        for gallery in {"default", "site-b", "site-c"} - set(self.known):
+            with pytest.raises(GalleryNotFound):
+                index.state(gallery)
         for gallery, people in self.known.items():
             faces = [
                 KnownFace(face_id, subject, name, embedding(seed(subject, photo)))
@@ -145,11 +151,18 @@ class GalleryMachine(RuleBasedStateMachine):
             assert (state.faces, state.subjects) == (len(faces), len({face.subject_id for face in faces}))
 
 
-@pytest.mark.parametrize("compress_above_faces", [None, 3], ids=["exact", "compressed"])
+@pytest.mark.parametrize("kind", ["exact", "compressed", "milvus"])
 def test_any_sequence_of_operations_leaves_the_index_equal_to_brute_force(
-    migrated_file: Path, compress_above_faces: int | None, monkeypatch: pytest.MonkeyPatch
+    migrated_file: Path, kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(compressed, "SEGMENT_ROWS", 4)
-    own = {"migrated_file": migrated_file, "compress_above_faces": compress_above_faces}
+    if kind == "milvus":
+        new_index, examples, steps = request.getfixturevalue("milvus").index, 3, 15
+    else:
+        new_index = partial(FaissIndex, EMBEDDING_SIZE, compress_above_faces={"exact": None, "compressed": 3}[kind])
+        examples, steps = 15, 25
+    own = {"migrated_file": migrated_file, "new_index": staticmethod(new_index)}
     machine: Any = type("Machine", (GalleryMachine,), own)
-    run_state_machine_as_test(machine, settings=settings(max_examples=15, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )
