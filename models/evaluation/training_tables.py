@@ -119,8 +119,7 @@ TABLES: dict[str, tuple[str, str, _Columns, Callable[[Row], float]]] = {
     ),
     MULTIPLY_ADDS: (
         "Multiply-adds and accuracy",
-        "From scratch with a teacher, on the same faces in the same order. Smaller networks learn what is easy sooner: "
-        "of a run so short they show more of what they can than large ones do.",
+        "From scratch with a teacher, on the same faces in the same order.",
         _NETWORK
         | {
             "multiply-adds": lambda row: f"{row['multiply_adds'] / 1e6:.1f} M",
