@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from app.errors import NotReady
+from app.errors import NotReady, for_operator
 from app.gallery.changes import AuditEnd, Changes
 from app.gallery.election import Election
 from app.gallery.index import ChangeSink
@@ -120,9 +120,13 @@ class Feeding:
             return
         if monotonic() - self._compacted_at >= self._connection.options.compact_interval_seconds:
             self._compacted_at = monotonic()
-            self._connection.call("flush", serving.collection)
-            self._connection.call("compact", serving.collection)
-            serving.erased = False
+            try:
+                self._connection.call("flush", serving.collection)
+                self._connection.call("compact", serving.collection)
+            except NotReady as error:  # it goes on being searched and fed
+                logger.warning("%s was not compacted, and will be later: %s", serving.collection, for_operator(error))
+            else:
+                serving.erased = False
 
     def _writer(self, collection: str) -> CollectionWriter:
         return CollectionWriter(self._connection, collection, self._embedding_size, self._election.holds)

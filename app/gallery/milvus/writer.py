@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.errors import NotReady
 from app.gallery.changes import AuditEnd, Changes, FaceChange
 from app.gallery.index import latest_by_gallery
@@ -138,8 +141,10 @@ class CollectionWriter:
     def _write(self, batch: _Batch) -> None:
         call, collection = self._connection.call, self.collection
         self._check_elected()
-        for gallery in batch.dropped:
-            call("delete", collection, filter=f"gallery_key == {gallery}")
+        for gallery in batch.dropped:  # page by page: one call for millions of faces would not be over in time
+            for page in self._connection.rows(collection, f"gallery_key == {gallery}", ["id"]):
+                self._check_elected()
+                call("delete", collection, ids=[row["id"] for row in page])
         for ids in _portions(batch.removed, _BATCH_ROWS):
             self._check_elected()
             call("delete", collection, ids=list(ids))
@@ -191,20 +196,24 @@ class CollectionWriter:
 
     def _counted(self, named: Mapping[int, Contents]) -> dict[int, Contents]:
         """All galleries, by looking at every face."""
-        faces: Counter[int] = Counter()
-        subjects: dict[int, set[int]] = {}
+        pages = [np.zeros((0, 2), np.int64)]  # of gallery and subject
         for page in self._connection.rows(self.collection, "id >= 0", ["id", "gallery_key", "subject_key"]):
-            for row in page:
-                faces[row["gallery_key"]] += 1
-                subjects.setdefault(row["gallery_key"], set()).add(row["subject_key"])
+            pages.append(np.array([(row["gallery_key"], row["subject_key"]) for row in page], np.int64))
+        keys = np.concatenate(pages)
+        faces, subjects = _occurrences(keys[:, 0]), _occurrences(np.unique(keys, axis=0)[:, 0])
         return {
-            key: one if one.name is None else Contents(one.name, len(subjects.get(key, ())), faces[key])
+            key: one if one.name is None else Contents(one.name, subjects[key], faces[key])
             for key, one in named.items()
         }
 
     def _check_elected(self) -> None:
         if not self._may_write():
             raise NotReady("another process has become the writer of the index")
+
+
+def _occurrences(values: NDArray[np.int64]) -> Counter[int]:
+    distinct, counts = np.unique(values, return_counts=True)
+    return Counter(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
 
 
 def _portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
