@@ -41,11 +41,13 @@ def examine_index(settings: Settings) -> Iterator[Finding]:
 def _collections(connection: "MilvusConnection") -> Iterator[Finding]:
     """Those that an alias names: one for each model that was ever served and not forgotten."""
     from app.gallery.milvus.progress import read_progress
-    from app.gallery.milvus.schema import STATE_SUFFIX
+    from app.gallery.milvus.schema import STATE_SUFFIX, is_loaded
 
     names = set(connection.call("list_collections"))
     for name in sorted(names):
         if name.startswith(connection.options.collection + "_") and name + STATE_SUFFIX in names:
-            found = read_progress(connection, name)
             serves = "serves" if connection.call("list_aliases", name)["aliases"] else "does not serve"
-            yield ok("index", f"{name} {serves} and is at revision {found.revision}")
+            if is_loaded(connection, name + STATE_SUFFIX):
+                yield ok("index", f"{name} {serves} and is at revision {read_progress(connection, name).revision}")
+            else:
+                yield ok("index", f"{name} {serves} and is not loaded; a service loads it when it starts")

@@ -17,6 +17,7 @@ from app.gallery.milvus.catalogue import Catalogue
 from app.gallery.milvus.connection import MilvusConnection
 from app.gallery.milvus.faces import among
 from app.gallery.milvus.progress import read_progress
+from app.gallery.milvus.schema import ensure_loaded
 from app.gallery.tables import faces, gallery_state
 
 _IDS_PER_QUERY = 5_000
@@ -48,6 +49,7 @@ def compact(connection: MilvusConnection, collection: str) -> None:
 
 
 def _examine(engine: sa.Engine, connection: MilvusConnection, collection: str, model_id: str) -> Iterator[Finding]:
+    ensure_loaded(connection, collection)
     compact(connection, collection)
     total = left = 0
     for ids in _tombstones(engine, model_id):

@@ -47,8 +47,13 @@ def create_collection(connection: MilvusConnection, name: str, embedding_size: i
 def ensure_loaded(connection: MilvusConnection, name: str) -> None:
     """Load a collection and its state where they are not: somebody released it, or milvus-lite started anew."""
     for collection in (name + STATE_SUFFIX, name):
-        if connection.call("get_load_state", collection)["state"].name == "NotLoad":
+        if not is_loaded(connection, collection):
             connection.call("load_collection", collection, replica_number=connection.options.replicas)
+
+
+def is_loaded(connection: MilvusConnection, collection: str) -> bool:
+    """Whether a collection can be asked, or will be soon."""
+    return bool(connection.call("get_load_state", collection)["state"].name != "NotLoad")
 
 
 def _create_faces(connection: MilvusConnection, name: str, embedding_size: int) -> None:
