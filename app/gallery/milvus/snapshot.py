@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.domain import GalleryState
 from app.gallery.absent import no_gallery
@@ -62,4 +62,4 @@ def read(connection: MilvusConnection, collection: str, known: Snapshot | None) 
         return known
     changed = progress.read_galleries(connection, collection, known.progress.revision)
     # What was written between the two looks is newer than `found` says, which does no harm.
-    return Snapshot.of(collection, Report(replace(found), {**known.galleries, **changed}))
+    return Snapshot.of(collection, Report(found, {**known.galleries, **changed}))
