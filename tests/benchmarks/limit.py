@@ -1,9 +1,9 @@
 """What the machine does of the bare stages with every core busy: the limit that a service can come near to.
 
 Twice what one core does alone is more than two cores do, where they share caches, memory or clock; so the limit is
-measured. Processes, or threads of one process, run all bare stages of photograph after photograph (see
-tests/benchmarks/stages.py), the faces of so many photographs embedded together; or one thread does, with ONNX Runtime's
-own threads for each network. The best of these counts.
+measured. Processes, or threads of one process, run all bare stages (tests/benchmarks/stages.py) of photographs, so many
+of which go through each stage together; or one thread does, with ONNX Runtime's own threads for each network. The best
+of these counts.
 """
 
 import multiprocessing

@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, NullFormatter
 
 Row = dict[str, Any]
 _PEER_COLOURS = {"sameface": "C0", "face_recognition": "C1", "facenet_pytorch": "C2"}
@@ -43,8 +44,10 @@ def _closed(axes: Axes, sections: Row) -> None:
             axes.axhline(limits[row["size"]], color=f"C{number}", linestyle=":")
     axes.set_yscale("log", base=10)
     axes.set(title="verify: pairs a second (dotted: bare stages)", xlabel="callers, closed loop")
-    _plain(axes.xaxis, axes.yaxis)
-    axes.legend()
+    axes.set_ylim(bottom=axes.get_ylim()[0] / 2)
+    _plain(axes.yaxis)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.legend(ncols=2, loc="lower right")
 
 
 def _open(axes: Axes, sections: Row) -> None:
@@ -53,8 +56,9 @@ def _open(axes: Axes, sections: Row) -> None:
         axes.semilogy(shares, _times(row, "p50_ms"), "o-", color=f"C{number}", label=row["size"])
         axes.semilogy(shares, _times(row, "p99_ms"), "s--", color=f"C{number}")
     axes.set(title="verify: ms, p50 (-) and p99 (--)", xlabel="arrivals, share of the rate at saturation, open loop")
+    axes.set_ylim(top=3 * axes.get_ylim()[1])
     _plain(axes.yaxis)
-    axes.legend()
+    axes.legend(ncols=2)
 
 
 def _times(row: Row, name: str) -> list[float]:
@@ -73,7 +77,8 @@ def _stages(axes: Axes, sections: Row) -> None:
             below = [low + height for low, height in zip(below, heights, strict=True)]
     axes.set_xticks(list(places), [row["size"] for row in rows])
     axes.set(title="a photograph, ours beside bare (pale) = 1")
-    axes.legend()
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])
+    axes.legend(ncols=3)
 
 
 def _peers(axes: Axes, sections: Row) -> None:
@@ -91,6 +96,7 @@ def _peers(axes: Axes, sections: Row) -> None:
     axes.set_yscale("log")
     axes.set_xticks(range(len(sizes)), sizes)
     axes.set(title="verify: pairs a second at saturation")
+    axes.set_ylim(top=4 * axes.get_ylim()[1])
     _plain(axes.yaxis)
     axes.legend()
 
@@ -113,17 +119,17 @@ def _batches(axes: Axes, sections: Row) -> None:
         axes.semilogx([row["batch"] for row in of], [row["faces_per_second"] for row in of], "o-", base=2,
                       label=f"{rows[0]['device']}, {threads} threads")  # fmt: skip
     axes.set(title="embedding: faces a second", xlabel="faces in a batch")
-    _plain(axes.xaxis)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0)
     axes.legend()
 
 
 def _plain(*scales: Axis) -> None:
-    """64 and not 2 to the 6th."""
+    """50 and not 5 times 10 to the 1st; 1, 2 and 5 of each decade."""
     for scale in scales:
+        scale.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         scale.set_major_formatter("{x:g}")
-        scale.set_minor_formatter("{x:g}")
-        scale.set_tick_params(which="minor", labelsize=7)
+        scale.set_minor_formatter(NullFormatter())
 
 
 PANELS: tuple[tuple[str, Callable[[Axes, Row], None]], ...] = (

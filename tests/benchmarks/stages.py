@@ -76,9 +76,9 @@ class Stages:
         self.bare_embed: Callable[[int], Any] = lambda n: session.run(None, {name: planes[:n]})
 
     def bare_photographs(self, count: int) -> None:
-        """All bare stages of so many photographs, whose faces are embedded together."""
-        for _ in range(count):
-            for stage in PHOTOGRAPH_STAGES:
+        """All bare stages of so many photographs, which go through each stage together (it stays in the caches)."""
+        for stage in PHOTOGRAPH_STAGES:
+            for _ in range(count):
                 self.bare[stage]()
         self.bare_embed(count)
 
