@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.domain import Embedding
 from app.gallery import blocks as blocks_module
 from app.gallery.blocks import FaceBlock, appended, without
-from app.gallery.rows import ExactRows, Keys, Positions, gone
+from app.gallery.rows import ExactRows, Keys, Positions, gone, one_thread_a_probe
 
 SEGMENT_ROWS = 131_072  # packed anew in 7 ms when a row of it goes
 SHORTLIST = 512  # rows that are compared exactly for one probe, or more where more neighbours are asked for
@@ -136,6 +136,7 @@ class CompressedRows:
         shortlist = max(SHORTLIST, 4 * count)
         if shortlist > MAX_SHORTLIST or not self.segments:
             return ExactRows(self.blocks).nearest(probes, count)
+        one_thread_a_probe(len(probes))
         rough = faiss.ResultHeap(len(probes), shortlist)
         first = 0
         for segment in self.segments:

@@ -14,6 +14,8 @@ from app.gallery.blocks import FaceBlock, appended, without
 Keys = NDArray[np.int64]
 Positions = NDArray[np.int64]  # block number * BLOCK_ROWS + row; -1 for none
 
+_THREADS: int = faiss.omp_get_max_threads()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExactRows:
@@ -32,6 +34,7 @@ class ExactRows:
 
     def nearest(self, probes: Embedding, count: int) -> Positions:
         """The `count` nearest rows of each probe, int64 (n, count), nearest first."""
+        one_thread_a_probe(len(probes))
         heap = faiss.ResultHeap(len(probes), count)
         for number, block in enumerate(self.blocks):
             distances, rows = faiss.knn(probes, block.vectors[: block.count], min(count, block.count))
@@ -39,6 +42,15 @@ class ExactRows:
         heap.finalize()
         positions: Positions = heap.I
         return positions
+
+
+def one_thread_a_probe(probes: int) -> None:
+    """Let FAISS use no more threads than there are probes, for searches of the thread that asks.
+
+    It shares probes out among threads, and one probe to none; but it would wake them all for each small step, which
+    takes the cores from whoever reads photographs.
+    """
+    faiss.omp_set_num_threads(max(1, min(probes, _THREADS)))
 
 
 def gone(blocks: Sequence[FaceBlock], ids: Keys) -> tuple[list[NDArray[np.bool_]], Keys]:
