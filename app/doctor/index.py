@@ -33,7 +33,7 @@ def examine_index(settings: Settings) -> Iterator[Finding]:
         yield wrong("index", f"Milvus does not answer: {for_operator(error)}", advice)
     finally:
         connection.close()
-    if settings.template_keys is not None or settings.template_keys_file is not None:
+    if settings.encrypts_templates:
         advice = "Encrypt its disks and object storage; docs/milvus.md."
         yield warning("index", "Milvus holds in clear the vectors that are encrypted in the database", advice)
 

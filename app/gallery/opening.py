@@ -76,8 +76,7 @@ def _token(settings: Settings) -> str:
 
 
 def _check_clear_vectors(settings: Settings) -> None:
-    encrypted = settings.template_keys is not None or settings.template_keys_file is not None
-    if encrypted and not settings.milvus_clear_vectors:
+    if settings.encrypts_templates and not settings.milvus_clear_vectors:
         raise ConfigurationError(
             "embeddings are encrypted in the database, and Milvus, which has to compare them, would hold them in "
             f"clear, in memory and on its disks. Encrypt those, then set {variable('milvus_clear_vectors')}=true; "

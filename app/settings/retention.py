@@ -55,3 +55,8 @@ class RetentionSettings(BaseModel):
     def audit_retention(self) -> timedelta | None:
         """How long entries of the audit log are kept; None for ever."""
         return None if self.audit_retention_days is None else timedelta(days=self.audit_retention_days)
+
+    @property
+    def encrypts_templates(self) -> bool:
+        """Whether embeddings are encrypted in the database."""
+        return self.template_keys is not None or self.template_keys_file is not None

@@ -41,15 +41,12 @@ class Catalogue:
 
     def serving(self) -> str | None:
         """The collection that the alias names."""
-        # Asked of all aliases, for a missing one is an error like any other.
-        for name in self._builds():
-            if self.alias in self._connection.call("list_aliases", name)["aliases"]:
-                return name
-        return None
+        return self._serving_of(self._builds())
 
     def find(self) -> Found:
         """All collections of the model."""
-        builds, serving = self._builds(), self.serving()
+        builds = self._builds()
+        serving = self._serving_of(builds)
         newer = [name for name in builds if serving is None or name > serving]
         building = newer[-1] if newer else None
         return Found(serving, building, tuple(name for name in builds if name not in (serving, building)))
@@ -81,6 +78,13 @@ class Catalogue:
         for collection in (name + STATE_SUFFIX, name):
             self._connection.call("drop_collection", collection)
         logger.info("the collection %s is dropped", name)
+
+    def _serving_of(self, builds: list[str]) -> str | None:
+        # Asked of all aliases, for a missing one is an error like any other.
+        for name in builds:
+            if self.alias in self._connection.call("list_aliases", name)["aliases"]:
+                return name
+        return None
 
     def _builds(self) -> list[str]:
         own = re.compile(rf"{re.escape(self.alias)}_\d{{20}}")

@@ -1,6 +1,7 @@
 """The elected writer's part: which collections it feeds, and when one takes the place of another."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -73,8 +74,7 @@ class Feeding:
 
     def promote(self, built: CollectionWriter) -> None:
         """Have a collection serve."""
-        if not self._election.holds():
-            raise NotReady("another process has become the writer of the index")
+        built.check_elected()
         self._catalogue.promote(built.collection)
         self.serving, self.building = built, None
         self.tell()
@@ -132,17 +132,11 @@ class Feeding:
         return CollectionWriter(self._connection, collection, self._embedding_size, self._election.holds)
 
 
-class _ServingSink:
-    """The collection that is searched."""
+class _Sink(ABC):
+    """One of the two collections, a ChangeSink. After any failure what is known of both is forgotten."""
 
     def __init__(self, feeding: Feeding) -> None:
         self._feeding = feeding
-
-    @property
-    def _writer(self) -> CollectionWriter:
-        if self._feeding.serving is None:
-            raise NotReady("this process feeds the gallery index no more")
-        return self._feeding.serving
 
     @property
     def position(self) -> int:
@@ -153,48 +147,54 @@ class _ServingSink:
         return self._writer.audit_end
 
     def apply(self, changes: Changes, *, anew: bool = False) -> None:
-        """As ChangeSink has it. Begun anew, it is left as it is and claims nothing, until another one is built."""
+        """As ChangeSink has it."""
         try:
-            if anew:
-                self._writer.abandon()
-                self._feeding.replace_building()
-                _BuildingSink(self._feeding).apply(changes)
-            else:
-                self._writer.apply(changes)
+            self._take(changes, anew)
         except BaseException:
             self._feeding.begin_again()
             raise
+
+    @property
+    def _writer(self) -> CollectionWriter:
+        writer = self._fed()
+        if writer is None:
+            raise NotReady("this process feeds the gallery index no more")
+        return writer
+
+    @abstractmethod
+    def _fed(self) -> CollectionWriter | None:
+        """The collection's writer, while this process is elected."""
+
+    @abstractmethod
+    def _take(self, changes: Changes, anew: bool) -> None:
+        """Take changes in."""
+
+
+class _ServingSink(_Sink):
+    """The collection that is searched. Begun anew, it is left as it is and claims nothing, until another is built."""
+
+    def _fed(self) -> CollectionWriter | None:
+        return self._feeding.serving
+
+    def _take(self, changes: Changes, anew: bool) -> None:
+        if anew:
+            self._writer.abandon()
+            self._feeding.replace_building()
+            _BuildingSink(self._feeding).apply(changes)
+        else:
+            self._writer.apply(changes)
         self._feeding.tell()
 
 
-class _BuildingSink:
-    """The collection that will be searched as soon as it is whole."""
+class _BuildingSink(_Sink):
+    """The collection that will be searched as soon as it is whole: when it holds all that was committed."""
 
-    def __init__(self, feeding: Feeding) -> None:
-        self._feeding = feeding
-
-    @property
-    def _writer(self) -> CollectionWriter:
-        if self._feeding.building is None:
-            raise NotReady("this process feeds the gallery index no more")
+    def _fed(self) -> CollectionWriter | None:
         return self._feeding.building
 
-    @property
-    def position(self) -> int:
-        return self._writer.position
-
-    @property
-    def audit_end(self) -> AuditEnd | None:
-        return self._writer.audit_end
-
-    def apply(self, changes: Changes, *, anew: bool = False) -> None:
-        """As ChangeSink has it. It serves from when it holds all that was committed."""
-        try:
-            writer = self._feeding.replace_building() if anew else self._writer
-            writer.apply(changes)
-            serving = self._feeding.serving
-            if changes.is_newest and (serving is None or writer.position >= serving.position):
-                self._feeding.promote(writer)
-        except BaseException:
-            self._feeding.begin_again()
-            raise
+    def _take(self, changes: Changes, anew: bool) -> None:
+        writer = self._feeding.replace_building() if anew else self._writer
+        writer.apply(changes)
+        serving = self._feeding.serving
+        if changes.is_newest and (serving is None or writer.position >= serving.position):
+            self._feeding.promote(writer)

@@ -102,9 +102,14 @@ class CollectionWriter:
         )
         self._finish(batch, replace(after, unfinished=unfinished if unfinished > changes.revision else None))
 
+    def check_elected(self) -> None:
+        """Raise NotReady where another process has become the writer."""
+        if not self._may_write():
+            raise NotReady("another process has become the writer of the index")
+
     def abandon(self) -> None:
         """Claim no revision any more."""
-        self._check_elected()
+        self.check_elected()
         abandoned = replace(self.report.progress, revision=0, abandoned=True)
         progress.write(self._connection, self.collection, abandoned)
         self.report = replace(self.report, progress=abandoned)
@@ -140,13 +145,13 @@ class CollectionWriter:
 
     def _write(self, batch: _Batch) -> None:
         call, collection = self._connection.call, self.collection
-        self._check_elected()
+        self.check_elected()
         for gallery in batch.dropped:  # page by page: one call for millions of faces would not be over in time
             for page in self._connection.rows(collection, f"gallery_key == {gallery}", ["id"]):
-                self._check_elected()
+                self.check_elected()
                 call("delete", collection, ids=[row["id"] for row in page])
         for ids in _portions(batch.removed, _BATCH_ROWS):
-            self._check_elected()
+            self.check_elected()
             call("delete", collection, ids=list(ids))
         self.erased = self.erased or bool(batch.dropped or batch.removed)
         known = batch.held
@@ -155,7 +160,7 @@ class CollectionWriter:
         old = batch.live if known is None else [change for change in batch.live if change.id in known]
         for method, faces in (("insert", new), ("upsert", old)):
             for some in _portions(faces, _BATCH_ROWS):
-                self._check_elected()
+                self.check_elected()
                 call(method, collection, [row_of(change) for change in some])
 
     def _finish(self, batch: _Batch, after: progress.Progress) -> None:
@@ -164,7 +169,7 @@ class CollectionWriter:
             logger.info("counting the faces of %s anew, since its writer had not finished", self.collection)
             named = self._counted(named)
         changed = {key: one for key, one in named.items() if one != self.report.galleries.get(key)}
-        self._check_elected()
+        self.check_elected()
         progress.write(self._connection, self.collection, after, changed)
         self.report = self.report.updated(after, changed)
         self._repeats = after.unfinished is not None
@@ -205,10 +210,6 @@ class CollectionWriter:
             key: one if one.name is None else Contents(one.name, subjects[key], faces[key])
             for key, one in named.items()
         }
-
-    def _check_elected(self) -> None:
-        if not self._may_write():
-            raise NotReady("another process has become the writer of the index")
 
 
 def _occurrences(values: NDArray[np.int64]) -> Counter[int]:
