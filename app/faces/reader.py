@@ -5,11 +5,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.domain import DetectedFace, FaceCrop, MeasuredFace
+from app.domain import DetectedFace, Embedding, FaceCrop, MeasuredFace
 from app.faces.choose import Selection, certain_faces
 from app.faces.crop import CropSpec, crop_face, source_scale
 from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import FaceDetector
+from app.faces.inference import Reading
 from app.faces.kept_crop import encode, kept_spec, middle
 from app.faces.quality import QualityRequirements, measured_face
 
@@ -25,6 +26,10 @@ class Found:
     width_px: int
     height_px: int
     took_ms: dict[str, float] = field(default_factory=dict)
+
+    def reading(self, embeddings: Sequence[Embedding]) -> Reading:
+        """With the embeddings of its crops, or none where none was asked for."""
+        return Reading(self.faces, embeddings, self.kept, self.faces_found, self.width_px, self.height_px, self.took_ms)
 
 
 class PhotographReader:

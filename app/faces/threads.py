@@ -4,7 +4,6 @@ On a processor the threads wait for Python's one lock more than they compute; se
 """
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,7 +14,7 @@ from app.faces.card import ModelCard
 from app.faces.decode import Pixels
 from app.faces.embed import FaceEmbedder
 from app.faces.inference import NetworkOptions, Reading, Task
-from app.faces.reader import Found, PhotographReader
+from app.faces.reader import Found, PhotographReader, timed
 
 
 class ThreadInference:
@@ -62,12 +61,10 @@ class ThreadInference:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._workers, self._find, data, task)
         embeddings: list[Embedding] = []
-        took_ms = found.took_ms
         if task.embed:
-            started = time.perf_counter()
-            embeddings = await asyncio.gather(*(self._batcher.ask(crop) for crop in found.crops))
-            took_ms = took_ms | {"embed": (time.perf_counter() - started) * 1000.0}
-        return Reading(found.faces, embeddings, found.kept, found.faces_found, found.width_px, found.height_px, took_ms)
+            with timed(found.took_ms, "embed"):
+                embeddings = await asyncio.gather(*(self._batcher.ask(crop) for crop in found.crops))
+        return found.reading(embeddings)
 
     async def probe(self) -> None:
         side = self.card.input.crop_px

@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
@@ -23,8 +22,8 @@ from app.domain import Embedding
 from app.errors import SamefaceError
 from app.faces.decode import Pixels
 from app.faces.embed import FaceEmbedder
-from app.faces.inference import NetworkOptions, Opened, Outcome, Reading, Task, Work
-from app.faces.reader import Found, PhotographReader
+from app.faces.inference import NetworkOptions, Opened, Outcome, Task, Work
+from app.faces.reader import Found, PhotographReader, timed
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -47,15 +46,15 @@ class PhotographWorker:
             for number, each in enumerate(found)
             if isinstance(each, Found) and ((task := work[number][1]) is None or task.embed)
         }
+        took_ms: dict[str, float] = {}
         try:
-            started = time.perf_counter()
-            embedded = self._embed(wanted)
-            embed_ms = (time.perf_counter() - started) * 1000.0
+            with timed(took_ms, "embed"):
+                embedded = self._embed(wanted)
         except Exception as error:
             told = _with_traceback(error)
-            return [told if number in wanted else _outcome(each, [], None) for number, each in enumerate(found)]
+            return [told if number in wanted else _outcome(each, [], {}) for number, each in enumerate(found)]
         return [
-            _outcome(each, embedded.get(number, []), embed_ms if number in wanted else None)
+            _outcome(each, embedded.get(number, []), took_ms if number in wanted else {})
             for number, each in enumerate(found)
         ]
 
@@ -104,11 +103,11 @@ def serve(connection: Connection) -> None:
         _send(connection, worker.answer(work))
 
 
-def _outcome(found: Found | Exception, embeddings: Sequence[Embedding], embed_ms: float | None) -> Outcome:
+def _outcome(found: Found | Exception, embeddings: Sequence[Embedding], took_ms: Mapping[str, float]) -> Outcome:
     if isinstance(found, Exception):
         return found
-    took_ms = found.took_ms if embed_ms is None else found.took_ms | {"embed": embed_ms}
-    return Reading(found.faces, embeddings, found.kept, found.faces_found, found.width_px, found.height_px, took_ms)
+    found.took_ms.update(took_ms)
+    return found.reading(embeddings)
 
 
 def _with_traceback(error: Exception) -> Exception:
