@@ -139,14 +139,14 @@ class _Import:
             return
         added = self._added([subject for _, subject in page])
         for number, subject in page:
-            if id(subject) in added:
-                self._count(added[id(subject)])
-            else:
+            if (enrolled := added.pop(subject.subject_id, None)) is not None:
+                self._count(enrolled)
+            else:  # it was there, or stands in the page twice
                 with _at_line(file, number):
                     self._count(self._add(subject))
 
-    def _added(self, subjects: "list[PortableSubject]") -> "dict[int, EnrolledSubject]":
-        """What became of those that are new, by identity; nothing where one of them cannot be stored."""
+    def _added(self, subjects: "list[PortableSubject]") -> "dict[str, EnrolledSubject]":
+        """What became of those that are new, by subject_id; nothing where one of them cannot be stored."""
         from app.gallery.many import NewSubject
 
         new = [NewSubject(subject.subject_id, subject.faces, subject.values()) for subject in subjects]
@@ -154,8 +154,7 @@ class _Import:
             stored = self._store.add_new(self._gallery, new, max_faces=self._settings.max_faces_per_subject)
         except BadRequest:
             return {}
-        by_id = {enrolled.subject_id: enrolled for enrolled in stored}
-        return {id(subject): by_id.pop(subject.subject_id) for subject in subjects if subject.subject_id in by_id}
+        return {enrolled.subject_id: enrolled for enrolled in stored}
 
     def _add(self, subject: "PortableSubject") -> "EnrolledSubject":
         limit = self._settings.max_faces_per_subject

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,7 +38,8 @@ def insert(
     `gallery` is its key and its name. Raises BadRequest where one has more than `max_faces`.
     """
     key, name = gallery
-    keys = _insert_subjects(write.connection, key, new)
+    values = {subject.subject_id: subject.values for subject in new}
+    keys = statements.insert_subjects(write.connection, key, values)
     rows: list[dict[str, Any]] = []
     entries: list[audit.Entry] = []
     enrolled: list[EnrolledSubject] = []
@@ -53,12 +53,3 @@ def insert(
     statements.insert_faces(write.connection, rows)
     audit.append(write.connection, entries)
     return enrolled
-
-
-def _insert_subjects(connection: sa.Connection, gallery: int, new: Sequence[NewSubject]) -> dict[str, int]:
-    now = datetime.now(UTC)
-    empty: dict[str, Any] = {"name": None, "metadata": {}, "expires_at": None}
-    row = empty | {"gallery_id": gallery, "created_at": now, "updated_at": now}
-    rows = [row | {"subject_id": subject.subject_id} | dict(subject.values) for subject in new]
-    made = connection.execute(sa.insert(subjects).returning(subjects.c.subject_id, subjects.c.id), rows)
-    return {row.subject_id: row.id for row in made}

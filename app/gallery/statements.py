@@ -80,10 +80,17 @@ def subject(connection: sa.Connection, gallery: int, subject_id: str) -> sa.Row[
 
 def insert_subject(connection: sa.Connection, gallery: int, subject_id: str, values: Mapping[str, Any]) -> int:
     """Make a subject and return its key."""
+    return insert_subjects(connection, gallery, {subject_id: values})[subject_id]
+
+
+def insert_subjects(connection: sa.Connection, gallery: int, values: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Make subjects, given as subject_id to what is known of each, and return their keys."""
     now = datetime.now(UTC)
-    row = {"gallery_id": gallery, "subject_id": subject_id, "metadata": {}, "created_at": now, "updated_at": now}
-    made = connection.execute(sa.insert(subjects).values(row | dict(values)).returning(subjects.c.id))
-    return int(made.scalar_one())
+    empty: dict[str, Any] = {"name": None, "metadata": {}, "expires_at": None}
+    row = empty | {"gallery_id": gallery, "created_at": now, "updated_at": now}
+    rows = [row | {"subject_id": subject_id} | dict(own) for subject_id, own in values.items()]
+    made = connection.execute(sa.insert(subjects).returning(subjects.c.subject_id, subjects.c.id), rows)
+    return {row.subject_id: row.id for row in made}
 
 
 def update_subject(connection: sa.Connection, row: sa.Row[Any], values: Mapping[str, Any], revision: int) -> None:
