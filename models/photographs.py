@@ -5,6 +5,7 @@ photographs: one folder per person inside it, or, where nobody is named, photogr
 """
 
 import csv
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ def acquire(source: Path, recipe: Recipe, *, labelled: bool = True, processes: i
 def recipe(out: Path, spec: CropSpec, face: FaceChoice = FaceChoice.LARGEST, change: Change | None = None) -> Recipe:
     """Crops as the service makes them: the largest face, unless told otherwise, and nothing around it."""
     return Recipe(out, spec, face=face, change=change)
+
+
+def geometry_name(spec: CropSpec) -> str:
+    """What files are named by that hold crops of one size and template."""
+    shape = hashlib.sha256(repr((spec.crop_px, spec.template)).encode()).hexdigest()[:8]
+    return f"{spec.crop_px}px-{shape}"
 
 
 def embed_crops(

@@ -15,7 +15,7 @@ from app.faces.embed import FaceEmbedder
 from models.data import Crops
 from models.evaluation import image_quality
 from models.manifest import Photo, write
-from models.photographs import Acquired, acquire, embed_crops, recipe
+from models.photographs import Acquired, acquire, embed_crops, geometry_name, recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +33,7 @@ class Bench:
     @property
     def shared(self) -> Path:
         """What depends on the crop alone."""
-        spec = self.embedder.card.input.spec
-        shape = hashlib.sha256(repr((spec.crop_px, spec.template)).encode()).hexdigest()[:8]
-        return Path(self.options.work) / f"crops-{spec.crop_px}px-{shape}"
+        return Path(self.options.work) / f"crops-{geometry_name(self.embedder.card.input.spec)}"
 
     def crops(self, name: str, photos: list[Photo], change: image_quality.Change | None = None) -> Acquired:
         """Crops of the central face of each photograph, made once; or those that were given."""

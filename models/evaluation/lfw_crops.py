@@ -1,6 +1,5 @@
 """Crops of every photograph of LFW in several geometries, each photograph decoded and searched for a face once."""
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,6 +16,7 @@ from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, decode
 from app.faces.detect import FaceDetector
 from models.lfw import WEIGHTS, Crop
+from models.photographs import geometry_name
 
 _CHUNK = 50
 
@@ -70,5 +70,4 @@ def _read(path: Path) -> dict[str, Crop]:
 
 
 def _file(work: Path, spec: CropSpec) -> Path:
-    shape = hashlib.sha256(repr((spec.crop_px, spec.template)).encode()).hexdigest()[:8]
-    return work / f"lfw-{spec.crop_px}px-{shape}.npz"
+    return work / f"lfw-{geometry_name(spec)}.npz"
