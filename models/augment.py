@@ -2,7 +2,8 @@
 
 In the order in which it befalls a photograph: where the crop falls (shift, rotation and zoom, mirroring), what
 covers the face, light, lens and motion (blur), distance (low resolution), film (grey), and the file (JPEG). Every
-function takes and gives a batch, and draws from the generator that it is handed.
+function takes and gives a batch on any device, and draws from the generator that it is handed, which is the CPU's:
+what is drawn does not depend on the device, and nothing waits for a GPU.
 """
 
 import io
@@ -93,7 +94,7 @@ def rotated(x: Tensor, side: int, degrees: float, zoom: float, generator: torch.
     angle = math.radians(degrees) * _between(-1, 1, count, generator)
     scale = side / stored * (1 + zoom * _between(-1, 1, count, generator))
     cosine, sine, zero = scale * angle.cos(), scale * angle.sin(), torch.zeros(count)
-    rows = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).view(count, 2, 3)
+    rows = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).view(count, 2, 3).to(x.device)
     grid = functional.affine_grid(rows, [count, 3, side, side], align_corners=False)
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
@@ -103,21 +104,22 @@ def occluded(x: Tensor, generator: torch.Generator) -> Tensor:
     size = 0.25 + 0.25 * torch.rand((2, len(x), 1), generator=generator)
     start = (1 - size) * torch.rand((2, len(x), 1), generator=generator)
     place = (torch.arange(x.shape[-1]) + 0.5) / x.shape[-1]
-    rows, columns = (place >= start) & (place < start + size)
+    rows, columns = ((place >= start) & (place < start + size)).to(x.device)
     return x.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0.0)
 
 
 def lit(x: Tensor, generator: torch.Generator) -> Tensor:
     """Contrast 0.8 to 1.2, brightness -0.2 to 0.2, a slight cast of colour, up to 0.2 more light on one side."""
     count, side = len(x), x.shape[-1]
-    contrast = _between(0.8, 1.2, count, generator).view(-1, 1, 1, 1)
+    contrast = _between(0.8, 1.2, count, generator).view(-1, 1, 1, 1).to(x.device)
     brightness = _between(-0.2, 0.2, count, generator).view(-1, 1, 1, 1)
     cast = 0.1 * torch.rand((count, 3, 1, 1), generator=generator) - 0.05
     slope = 0.2 * torch.rand(count, generator=generator).view(-1, 1, 1, 1)
     towards = _between(0, 2 * math.pi, count, generator).view(-1, 1, 1, 1)
-    place = torch.linspace(-1, 1, side)
-    ramp = slope * (towards.cos() * place + towards.sin() * place.view(-1, 1))
-    return x.mul(contrast).add_(brightness + cast).add_(ramp).clamp_(-1, 1)
+    across, down = (slope * towards.cos()).to(x.device), (slope * towards.sin()).to(x.device)
+    place = torch.linspace(-1, 1, side, device=x.device)
+    ramp = across * place + down * place.view(-1, 1)
+    return x.mul(contrast).add_((brightness + cast).to(x.device)).add_(ramp).clamp_(-1, 1)
 
 
 def blurred(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -130,7 +132,7 @@ def blurred(x: Tensor, generator: torch.Generator) -> Tensor:
     u = angle.cos() * place + angle.sin() * place.view(-1, 1)
     v = angle.cos() * place.view(-1, 1) - angle.sin() * place
     kernel = torch.exp(-0.5 * ((u / along) ** 2 + (v / across) ** 2))
-    kernel = (kernel / kernel.sum((1, 2), keepdim=True)).repeat_interleave(3, 0)[:, None]
+    kernel = (kernel / kernel.sum((1, 2), keepdim=True)).repeat_interleave(3, 0)[:, None].to(x.device)
     padded = functional.pad(x, [BLUR_TAPS // 2] * 4, mode="replicate").reshape(1, count * 3, side + BLUR_TAPS - 1, -1)
     return functional.conv2d(padded, kernel, groups=count * 3).view(count, 3, side, side)
 
@@ -146,15 +148,15 @@ def low_resolution(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def compressed(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Written as JPEG and read again, by Pillow, which takes about a millisecond a picture."""
-    pixels = (x * 127.5 + 127.5).round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    """Written as JPEG and read again, by Pillow, which takes about a millisecond a picture, on the CPU."""
+    pixels = (x * 127.5 + 127.5).round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
     qualities = torch.randint(10, 71, (len(x),), generator=generator).tolist()
     rows = []
     for picture, quality in zip(pixels, qualities, strict=True):
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=quality)
         rows.append(torch.from_numpy(np.array(Image.open(file))))
-    return planes(torch.stack(rows))
+    return planes(torch.stack(rows)).to(x.device)
 
 
 def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
@@ -163,7 +165,7 @@ def _between(low: float, high: float, count: int, generator: torch.Generator) ->
 
 def _chosen(x: Tensor, share_: float, generator: torch.Generator) -> Tensor:
     """Rows of a random share of the batch, int64."""
-    return (torch.rand(len(x), generator=generator) < share_).nonzero().flatten()
+    return (torch.rand(len(x), generator=generator) < share_).nonzero().flatten().to(x.device)
 
 
 def _some(x: Tensor, share_: float, generator: torch.Generator, change: Callable[..., Tensor]) -> None:

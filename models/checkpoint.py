@@ -31,7 +31,7 @@ class Run:
     data: dict[str, int] = field(default_factory=dict)  # what is trained on, counted
     step: int = 0
     elapsed_seconds: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, float | Tensor] = field(default_factory=dict)
     summed_steps: int = 0
     mined: NDArray[np.int64] | None = None  # triplets of crops, (t, 3), of the last offline mining
 
@@ -45,7 +45,7 @@ def save(options: Options, run: Run) -> None:
         "mined": None if run.mined is None else torch.from_numpy(run.mined),
         "step": run.step,
         "elapsed_seconds": run.elapsed_seconds,
-        "sums": run.sums,
+        "sums": {name: float(total) for name, total in run.sums.items()},
         "summed_steps": run.summed_steps,
         "template": run.crop.template,
         "data": run.data,
@@ -94,7 +94,7 @@ def start_from(path: Path, network: nn.Module, besides: Collection[str] = ()) ->
 
 def report(options: Options, run: Run) -> dict[str, float]:
     """Append one row to the log: the means since the last one."""
-    means = {name: total / run.summed_steps for name, total in run.sums.items()}
+    means = {name: float(total) / run.summed_steps for name, total in run.sums.items()}
     row = {"step": run.step, "seconds": round(run.elapsed_seconds, 1), **means}
     with (options.out / "log.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")

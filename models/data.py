@@ -1,13 +1,13 @@
 """Prepared crops as batches for training.
 
-Crops lie in memory-mapped parts (see `models.prepare`); a batch is gathered, augmented and handed over by a
-background thread while the network is busy with the one before.
+Crops lie in memory-mapped parts (see `models.prepare`), or all of them on a GPU; a batch is gathered, augmented and
+handed over by a background thread while the network is busy with the one before.
 """
 
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import Queue
@@ -32,6 +32,10 @@ class Batch(NamedTuple):
     images: Tensor
     people: Tensor
     teacher: Tensor
+
+
+# A batch whose images are still crops, uint8 (n, stored, stored, 3), to one of the same size.
+Invention = Callable[[Batch, torch.Generator], Batch]
 
 
 class Crops:
@@ -60,6 +64,21 @@ class Crops:
         if people_share < 1:
             self._keep(share_of_people(self.people, people_share, seed))
         self._geometry = folder / "crop.json"
+        self._resident: Tensor | None = None
+
+    def reside(self, device: torch.device) -> None:
+        """Hold all crops on a device, where they fit into half of its free memory: batches are made there."""
+        needed = len(self) * 3 * self.stored_px**2
+        if device.type != "cuda" or needed > torch.cuda.mem_get_info(device)[0] / 2:
+            return
+        kept = np.split(np.arange(len(self)), range(1000, len(self), 1000))
+        self._resident = torch.cat([torch.from_numpy(self[rows]).to(device) for rows in kept])
+
+    def pixels(self, indices: NDArray[np.int64]) -> Tensor:
+        """Crops as uint8 (n, side, side, 3), on the device where they reside."""
+        if self._resident is None:
+            return torch.from_numpy(self[indices])
+        return self._resident[torch.from_numpy(indices).to(self._resident.device)]
 
     def _keep(self, kept: NDArray[np.int64]) -> None:
         """Only these crops; people are numbered anew, without gaps."""
@@ -160,10 +179,12 @@ def batches(
     seed: int,
     first_step: int = 0,
     augmentation: Augmentation = DEFAULT_AUGMENTATION,
+    invented: Invention | None = None,
 ) -> Iterator[Batch]:
     """Augmented batches, two of them always ready; `seed` and the step fix what augmentation does to each.
 
-    An error while a batch is made is raised here, once the batches before it are used up.
+    `invented` puts people who do not exist in place of some, before augmentation. An error while a batch is made is
+    raised here, once the batches before it are used up.
     """
     ready: Queue[Batch | BaseException | None] = Queue(maxsize=2)
 
@@ -171,9 +192,12 @@ def batches(
         try:
             for step, chosen in enumerate(indices, first_step):
                 generator = torch.Generator().manual_seed(seed_at(seed, step))
-                images = augment(torch.from_numpy(crops[chosen]), side, generator, augmentation)
-                people = torch.from_numpy(crops.people[chosen])
-                ready.put(Batch(images, people, torch.from_numpy(crops.teacher[chosen])))
+                drawn = Batch(
+                    crops.pixels(chosen), *map(torch.from_numpy, (crops.people[chosen], crops.teacher[chosen]))
+                )
+                if invented is not None:
+                    drawn = invented(drawn, generator)
+                ready.put(drawn._replace(images=augment(drawn.images, side, generator, augmentation)))
             ready.put(None)
         except BaseException as error:  # handed to the consumer, which would wait for ever otherwise
             ready.put(error)

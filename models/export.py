@@ -27,7 +27,7 @@ from models.calibrate import calibration
 from models.data import Crops
 from models.evaluation import multiply_adds
 from models.networks import build
-from models.networks.mirrored import Mirrored
+from models.networks.mirrored import Magnified, Mirrored
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
@@ -37,14 +37,21 @@ PARITY = 1e-4
 
 
 def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a checkpoint, ready for inference, and the options it was trained with."""
+    """The network of a checkpoint, ready for inference, and the options it was trained with, `input_px` besides.
+
+    Where training magnified smaller crops, so does the network: it takes crops of `input_px`.
+    """
     state = torch.load(checkpoint, weights_only=True)
     options = state["options"]
     network = build(options["network"], options["embedding_size"], options["side"])
     network.load_state_dict(state["network"])
-    crop = CropSpec().widened((options["side"] - CropSpec().crop_px) // 2)  # of runs that did not record it
+    side = options["side"]
+    input_px = min(options.get("crop_px") or side, side)
+    if input_px < side:
+        network = Magnified(network, side)
+    crop = CropSpec().widened((side - CropSpec().crop_px) // 2)  # of runs that did not record it
     known = {"step": state["step"], "template": state.get("template", crop.template), "data": state.get("data", {})}
-    return network.eval(), options | known
+    return network.eval(), options | known | {"input_px": input_px}
 
 
 def export_network(network: nn.Module, side: int, path: Path) -> None:
@@ -108,16 +115,17 @@ def main() -> None:
     network, trained = load_network(options.checkpoint)
     if options.mirrored:
         network = Mirrored(network).eval()
-    export_network(network, trained["side"], options.out)
-    difference = parity(network, options.out, trained["side"])
+    export_network(network, trained["input_px"], options.out)
+    difference = parity(network, options.out, trained["input_px"])
     if difference > PARITY:
         raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
-    expected = CardInput(crop_px=trained["side"], template=trained["template"])
+    expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
     crops = Crops(options.calibration_crops)
     table = PairTable(embed_crops(crops, unmarked(options.out, expected), expected.spec), crops.people)
     card = ModelCard(
         id=options.id,
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D"
+        + (f", crops of {trained['input_px']} px magnified" if trained["input_px"] < trained["side"] else "")
         + (", averaged with the mirror image" if options.mirrored else ""),
         embedding_size=trained["embedding_size"],
         parameters=sum(p.numel() for p in network.parameters()),

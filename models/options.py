@@ -27,6 +27,8 @@ class Options:
     out: Path
     augmentation: Augmentation = field(default_factory=Augmentation)
     teacher: Path | None = knob(None, "embeddings to imitate, as models.teacher writes them")  # noqa: RUF009 (a field)
+    live_teacher: tuple[Path, ...] = knob((), "with --morphs: the teacher's networks, as given to models.teacher")
+    morphs: float = knob(0.0, "share of pictures that are blends of two, whose embedding the live teacher is asked for")
     start_from: Path | None = knob(None, "weights to begin with: a last.pt or a published file")  # noqa: RUF009
     fresh_head: bool = knob(False, "with --start-from: what depends on the embedding size begins fresh though it fits")
     frozen_trunk: bool = knob(False, "with --start-from: learn only what begins fresh")
@@ -66,10 +68,21 @@ class Options:
     warmup: float = knob(0.02, "share of training over which the rate rises from zero")
 
     bf16: bool = knob(True, "compute convolutions in bfloat16, weights stay float32")
+    compiled: bool = knob(False, "compile the network first: takes a minute or more, then steps are faster on a GPU")
     seed: int = knob(1, "of weights, batches and augmentation")
     threads: int = knob(2, "of PyTorch on a CPU")
     report_steps: int = knob(50, "steps between rows of OUT/log.jsonl")
     checkpoint_minutes: float = knob(5.0, "minutes between checkpoints")
+
+    @property
+    def shown_px(self) -> int:
+        """Pixels of the prepared crops that the network is shown, scaled or not."""
+        return self.crop_px or self.side
+
+    @property
+    def input_px(self) -> int:
+        """Side of the crops that the exported file takes: it magnifies smaller ones itself."""
+        return min(self.shown_px, self.side)
 
 
 def parse(description: str, words: list[str] | None = None) -> Options:
@@ -97,6 +110,8 @@ def parse(description: str, words: list[str] | None = None) -> Options:
     for flag in ("fresh_head", "frozen_trunk"):
         if chosen[flag] and not chosen["start_from"]:
             parser.error(f"--{flag.replace('_', '-')}: there is no --start-from to take the rest of the weights from")
+    if chosen["morphs"] and not (chosen["teacher"] and chosen["live_teacher"]):
+        parser.error("--morphs: a made-up face has the teacher's word only: give --teacher and --live-teacher")
     if chosen["mine_steps"] and chosen["loss"] not in ON_TRIPLETS:
         parser.error(f"--mine-steps: {chosen['loss']} takes no triplets; {' and '.join(ON_TRIPLETS)} do")
     return Options(augmentation=picked, **chosen)
@@ -109,7 +124,7 @@ def _add(parser: "argparse._ActionsContainer", knob_: "Field[Any]") -> None:
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
     elif isinstance(default, tuple):
-        kind = type(default[0])
+        kind = type(default[0]) if default else Path
         parser.add_argument(flag, type=_tuple_of(kind), default=default, metavar="A,B", help=text)
     else:
         kind = {"pathlib.Path | None": Path, "float | None": float}.get(str(knob_.type), knob_.type)

@@ -1,28 +1,60 @@
-"""Teacher embeddings for distillation: run a pretrained face network over prepared crops.
+"""Teacher embeddings for distillation: pretrained face networks, run over prepared crops.
 
-    python -m models.teacher crops/ --param TEACHER.param --bin TEACHER.bin --out crops/teacher.npy
+    python -m models.teacher crops/ --network TEACHER.param --out crops/teacher.npy
 
-Runs networks in ncnn's format with the `ncnn` package (`pip install ncnn`; it must not share a process with torch,
-so this module does not import it). The input is the crop at 112 px, RGB 0 to 255, blob `data`; the output is blob
-`fc1`. An embedding is the normalised sum over the crop and its mirror image. Teachers are used, never shipped:
-their terms are stated in the card of whatever learnt from them.
+Reads networks in ncnn's format, TEACHER.bin beside TEACHER.param (see `models.ncnn`). Their input is the crop at 112
+px, RGB 0 to 255. An embedding is the normalised sum over the crop and its mirror image. With several --network their
+unit vectors stand side by side, scaled to one again: the squared L2 of such a pair is the mean of the teachers' own.
+Teachers are used, never shipped: their terms are stated in the card of whatever learnt from them.
 """
 
 import argparse
 import json
-import os
-from functools import partial
-from multiprocessing import get_context
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from app.faces.crop import TEMPLATE_112
+from models.augment import planes, resized
+from models.ncnn import NcnnNetwork
 
 TEACHER_PX = 112
+BATCH_SIZE = 250
+
+
+class Teacher(nn.Module):
+    """Crops, uint8 (n, stored, stored, 3), to unit vectors, float32 (n, d), of the middle `inner_px` of each."""
+
+    def __init__(self, networks: Sequence[Path], inner_px: int = TEACHER_PX) -> None:
+        """`networks`: .param files; raises ValueError for what cannot be read."""
+        super().__init__()
+        self.networks = nn.ModuleList(NcnnNetwork(path) for path in networks)
+        self.inner_px = inner_px
+
+    @torch.inference_mode()
+    def forward(self, crops: Tensor) -> Tensor:
+        view = teacher_view(crops, self.inner_px)
+        with torch.autocast(view.device.type, dtype=torch.bfloat16, enabled=view.is_cuda):
+            rows = [functional.normalize(network(view).float(), dim=1) for network in self.networks]
+        return functional.normalize(torch.cat(rows, dim=1), dim=1)
+
+    def both_ways(self, crops: Tensor) -> Tensor:
+        """The normalised sum over each crop and its mirror image."""
+        return functional.normalize(self(crops) + self(crops.flip(2)), dim=1)
+
+
+def teacher_view(crops: Tensor, inner_px: int) -> Tensor:
+    """The middle `inner_px` of crops, uint8 (n, stored, stored, 3), as float32 (n, 3, 112, 112), 0 to 255."""
+    margin = (crops.shape[1] - inner_px) // 2
+    inner = crops[:, margin : margin + inner_px, margin : margin + inner_px]
+    return resized(planes(inner), TEACHER_PX).mul(127.5).add(127.5).contiguous(memory_format=torch.channels_last)
 
 
 def face_px(folder: Path) -> int:
@@ -34,61 +66,30 @@ def face_px(folder: Path) -> int:
     return round(TEACHER_PX * (right - left) / (TEMPLATE_112[1][0] - TEMPLATE_112[0][0]))
 
 
-def teacher_view(crop: NDArray[np.uint8], inner_px: int) -> NDArray[np.uint8]:
-    """The middle `inner_px` of a crop as uint8 (112, 112, 3)."""
-    margin = (len(crop) - inner_px) // 2
-    inner = crop[margin : margin + inner_px, margin : margin + inner_px]
-    if inner_px == TEACHER_PX:
-        return np.ascontiguousarray(inner)
-    size = (TEACHER_PX, TEACHER_PX)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(inner)).resize(size, Image.Resampling.BILINEAR))
-
-
-def embed_part(path: Path, *, param: Path, weights: Path) -> tuple[Path, NDArray[np.float32]]:
-    """Embeddings of one part of crops, float32 (n, d), kept beside it so that a stopped run goes on."""
-    done = path.with_suffix(".teacher.npy")
-    if done.exists():
-        return path, np.load(done)
-    import ncnn  # an optional dependency of this one module
-
-    network = ncnn.Net()
-    network.opt.num_threads = 1
-    network.load_param(str(param))
-    network.load_model(str(weights))
-    crops = np.load(path, mmap_mode="r")
-    inner_px = face_px(path.parent)
-    rows = []
-    for crop in (teacher_view(stored, inner_px) for stored in crops):
-        rows.append(sum(_embed(ncnn, network, np.ascontiguousarray(view)) for view in (crop, crop[:, ::-1])))
-    embeddings = np.array(rows, np.float32).reshape(len(crops), -1)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    np.save(done, embeddings)
-    return path, embeddings
-
-
-def _embed(ncnn, network, crop):  # type: ignore[no-untyped-def]
-    extractor = network.create_extractor()
-    side = TEACHER_PX
-    extractor.input("data", ncnn.Mat.from_pixels(crop, ncnn.Mat.PixelType.PIXEL_RGB, side, side))
-    _, output = extractor.extract("fc1")
-    embedding = np.array(output)
-    return embedding / np.linalg.norm(embedding)
+def embed_part(teacher: Teacher, crops: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+    """Embeddings of one part of crops, float32 (n, d)."""
+    batches = torch.from_numpy(crops).split(BATCH_SIZE)
+    return np.concatenate([teacher.both_ways(batch.to(device)).cpu().numpy() for batch in batches])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crops", type=Path)
-    parser.add_argument("--param", type=Path, required=True)
-    parser.add_argument("--bin", type=Path, required=True)
+    parser.add_argument("--network", type=Path, action="append", required=True, metavar="NAME.param")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = Teacher(options.network, face_px(options.crops)).to(device, memory_format=torch.channels_last)
+    finished = options.out.with_suffix(".parts")  # so that a stopped run goes on
+    finished.mkdir(parents=True, exist_ok=True)
     parts = sorted(options.crops.glob("part-?????.npy"))
-    work = partial(embed_part, param=options.param, weights=options.bin)
-    with get_context("spawn").Pool(options.processes) as pool:
-        rows = dict(tqdm(pool.imap_unordered(work, parts), total=len(parts), unit="part"))
-    embeddings = np.concatenate([rows[path] for path in parts])
+    for path in tqdm(parts, unit="part"):
+        if not (finished / path.name).exists():
+            np.save(finished / "unfinished.npy", embed_part(teacher, np.load(path), device))
+            (finished / "unfinished.npy").replace(finished / path.name)
+    embeddings = np.concatenate([np.load(finished / path.name) for path in parts])
     np.save(options.out, embeddings)
+    shutil.rmtree(finished)
     print(f"{len(embeddings)} embeddings of size {embeddings.shape[1]} in {options.out}")
 
 

@@ -14,18 +14,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from models.augment import resized
 from models.checkpoint import Run, report, resume, save, start_from
-from models.data import UNLABELLED, Batch, Crops, batches, people_by_faces, seed_at, shuffled
+from models.data import UNLABELLED, Batch, Crops, Invention, batches, people_by_faces, seed_at, shuffled
 from models.losses import LOSSES, Loss, Problem, distillation, squared_l2_matrix
 from models.mining import Mined, active_share, mine
+from models.morph import Morphs
 from models.networks import build, head
 from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
 from models.schedule import make_optimiser, set_learning_rate, side_at
-from models.targets import targets
+from models.targets import directions, targets
+from models.teacher import Teacher, face_px
 
 
 def main() -> None:
@@ -41,7 +44,9 @@ def train(options: Options) -> None:
 
     # data
     crops = Crops(options.crops, options.teacher, options.people_share, options.seed)
+    invention = make_morphs(crops, options, device) if options.morphs else None
     crops.teacher = targets(crops.teacher, options.embedding_size)
+    crops.reside(device)
     steps = options.steps or int(options.passes * len(crops) / options.batch_size)
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
 
@@ -52,12 +57,16 @@ def train(options: Options) -> None:
     loss = make_loss(options, len(crops.names))
     learning = [network] if loss is None else [network, loss.to(device)]
     counts = {"photographs": len(crops), "people": len(crops.names)}
-    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.side, options.crop_px), counts)
+    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.input_px, options.crop_px), counts)
     if options.resume:
         resume(options, run)
 
+    if options.compiled:
+        network.compile(dynamic=False)
+        torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
+
     # loop
-    feed = fed(run, crops, options, steps)
+    feed = fed(run, crops, options, steps, invention)
     saved, begun = time.monotonic(), time.monotonic() - run.elapsed_seconds
     bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
     network.train()
@@ -114,7 +123,16 @@ def make_loss(options: Options, people: int) -> Loss | None:
     )
 
 
-def fed(run: Run, crops: Crops, options: Options, steps: int) -> Iterator[Batch]:
+def make_morphs(crops: Crops, options: Options, device: torch.device) -> Morphs:
+    """Made-up faces, with the teacher's embeddings in the coordinates that the student learns."""
+    teacher = Teacher(options.live_teacher, face_px(options.crops)).to(device, memory_format=torch.channels_last)
+    mapped = directions(crops.teacher, options.embedding_size)
+    turn = torch.eye(crops.teacher.shape[1]) if mapped is None else torch.from_numpy(mapped)
+    turn = turn.to(device)
+    return Morphs(options.morphs, lambda faces: functional.normalize(teacher(faces.to(device)) @ turn, dim=1))
+
+
+def fed(run: Run, crops: Crops, options: Options, steps: int, invention: Invention | None = None) -> Iterator[Batch]:
     """Batches from the step at which the run stands: the same as an uninterrupted run would see."""
     while run.step < steps:
         start, stop = run.step, steps
@@ -127,8 +145,7 @@ def fed(run: Run, crops: Crops, options: Options, steps: int) -> Iterator[Batch]
             stream = islice(offline_indices(run.mined, options, mined_at), start - mined_at, stop - mined_at)
         else:
             stream = islice(online_indices(crops, options), start, stop)
-        shown_px = options.crop_px or options.side
-        yield from batches(crops, stream, shown_px, options.seed, start, options.augmentation)
+        yield from batches(crops, stream, options.shown_px, options.seed, start, options.augmentation, invention)
 
 
 def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]]:
@@ -138,18 +155,22 @@ def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]
     return shuffled(len(crops), options.batch_size, options.seed)
 
 
-def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -> dict[str, float]:
-    """One update; returns the parts of the loss, and the share of active triplets where there are triplets."""
+def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -> dict[str, float | Tensor]:
+    """One update; returns the parts of the loss, and the share of active triplets where there are triplets.
+
+    What lies on a GPU stays there: reading a number would wait for it.
+    """
     batch = Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bf16):
         embeddings = run.network(batch.images)
-    total, seen = embeddings.sum() * 0.0, {}
+    total = embeddings.sum() * 0.0
+    seen: dict[str, float | Tensor] = {}
     if batch.teacher.shape[1]:
         imitation = distillation(embeddings, batch.teacher)
-        total, seen["distillation"] = total + imitation, imitation.item()
+        total, seen["distillation"] = total + imitation, imitation.detach()
     if run.loss is not None:
         value, measures = loss_on_people(run.loss, embeddings, batch.people, options)
-        total, seen[options.loss] = total + (options.loss_weight if seen else 1.0) * value, value.item()
+        total, seen[options.loss] = total + (options.loss_weight if seen else 1.0) * value, value.detach()
         seen |= measures
     run.optimiser.zero_grad(set_to_none=True)
     total.backward()

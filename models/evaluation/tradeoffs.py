@@ -64,8 +64,8 @@ def _checkpoint(path: Path, folder: Path, threads: int) -> Model:
 
     network, trained = load_network(path)
     exported = folder / f"{path.parent.name}-{path.stem}.onnx"
-    export_network(network, trained["side"], exported)
-    expected = CardInput(crop_px=trained["side"], template=trained["template"])
+    export_network(network, trained["input_px"], exported)
+    expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
     return Model(
         f"{path.parent.name}/{path.name}",
         unmarked(exported, expected, threads),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.targets import Embeddings, targets
+from models.targets import Embeddings, directions, targets
 
 
 def unit_rows(rows: Embeddings) -> Embeddings:
@@ -36,3 +36,11 @@ def test_fewer_coordinates_keep_what_the_teacher_consists_of(teacher: Embeddings
     np.testing.assert_allclose(found @ found.T, teacher @ teacher.T, atol=0.02)
     first_five = unit_rows(teacher[:, :5])
     assert np.abs(first_five @ first_five.T - teacher @ teacher.T).max() > 0.3  # any five would not do
+
+
+@pytest.mark.parametrize("size", [5, 40])
+def test_what_the_teacher_says_later_is_mapped_as_its_embeddings_were(teacher: Embeddings, size: int) -> None:
+    mapped = directions(teacher, size)
+    assert mapped is not None
+    assert mapped.shape == (12, size)
+    np.testing.assert_allclose(unit_rows(teacher[:7] @ mapped), targets(teacher, size)[:7], atol=1e-6)

@@ -1,14 +1,27 @@
-"""What a teacher sees of prepared crops."""
+"""What a teacher sees of prepared crops, and what it says of them."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from app.faces.crop import CropSpec
-from models.teacher import face_px, teacher_view
+from models import teacher
+from models.teacher import Teacher, face_px, teacher_view
+from tests.models.conftest import write_crops
+
+# A network that averages each colour over quarters of the picture: 112 px in, 4 numbers out.
+PARAM = """7767517
+3 3
+Input        data 0 1 data
+Convolution  conv 1 1 data conv 0=1 1=56 3=56 4=0 5=0 6=9408
+InnerProduct fc   1 1 conv fc 0=4 1=0 2=16
+"""
+TAG = np.zeros(1, "<f4")
 
 
 @pytest.mark.parametrize("crop_px", [96, 112, 160, 224])
@@ -20,10 +33,55 @@ def test_a_teacher_sees_the_same_part_of_the_face_whatever_the_crops_were_prepar
     assert face_px(tmp_path) == crop_px
     ramp = np.zeros((spec.crop_px, spec.crop_px, 3), np.uint8)
     ramp[..., 0] = np.clip((np.arange(spec.crop_px) - 8) / crop_px * 255, 0, 255)
-    view = teacher_view(ramp, crop_px)
-    assert view.shape == (112, 112, 3)
-    np.testing.assert_allclose(view[50, :, 0], np.arange(112) / 112 * 255, atol=4)
+    view = teacher_view(torch.from_numpy(ramp[None]), crop_px)
+    assert view.shape == (1, 3, 112, 112)
+    np.testing.assert_allclose(view[0, 0, 50], np.arange(112) / 112 * 255, atol=4)
 
 
 def test_folders_without_a_recorded_geometry_hold_crops_of_112_px(tmp_path: Path) -> None:
     assert face_px(tmp_path) == 112
+
+
+def network(folder: Path, name: str, seed: int) -> Path:
+    """Its files; what it answers depends on the seed."""
+    (folder / f"{name}.param").write_text(PARAM)
+    quarters = np.full(9408, 1 / 9408, "<f4")
+    mixing = np.random.default_rng(seed).normal(size=16).astype("<f4")
+    np.concatenate([TAG, quarters, TAG, mixing]).tofile(folder / f"{name}.bin")
+    return folder / f"{name}.param"
+
+
+def answer(crops: np.ndarray, seed: int) -> np.ndarray:
+    """By hand: means over the quarters of the middle 112 px, mixed, as unit vectors."""
+    margin = (crops.shape[1] - 112) // 2
+    inner = crops[:, margin : margin + 112, margin : margin + 112].astype(np.float64)
+    means = inner.reshape(-1, 2, 56, 2, 56, 3).mean((2, 4, 5)).reshape(-1, 4)
+    mixed = means @ np.random.default_rng(seed).normal(size=16).astype(np.float32).reshape(4, 4).T
+    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+
+
+def test_the_distance_of_two_teachers_together_is_the_mean_of_theirs(tmp_path: Path) -> None:
+    crops = np.random.default_rng(3).integers(0, 256, (6, 120, 120, 3), np.uint8)
+    crops[:, :60] //= np.arange(1, 7, dtype=np.uint8)[:, None, None, None]
+    found = Teacher([network(tmp_path, "one", 1), network(tmp_path, "two", 2)])(torch.from_numpy(crops)).numpy()
+    cosines = (answer(crops, 1) @ answer(crops, 1).T + answer(crops, 2) @ answer(crops, 2).T) / 2
+    np.testing.assert_allclose(found @ found.T, cosines, atol=1e-4)
+
+
+def test_embeddings_of_a_folder_are_those_of_each_crop_and_its_mirror_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_crops(tmp_path / "crops", side=120)
+    crops = np.concatenate([np.load(path) for path in sorted(folder.glob("part-*.npy"))])
+    # A run that was stopped after the first part goes on with the second.
+    first = len(np.load(folder / "part-00000.npy"))
+    (tmp_path / "teacher.parts").mkdir()
+    np.save(tmp_path / "teacher.parts" / "part-00000.npy", np.full((first, 4), 0.5, np.float32))
+    arguments = ["--network", str(network(tmp_path, "one", 1)), "--out", str(tmp_path / "teacher.npy")]
+    monkeypatch.setattr(sys, "argv", ["teacher", str(folder), *arguments])
+    teacher.main()
+    found = np.load(tmp_path / "teacher.npy")
+    both = answer(crops, 1) + answer(crops[:, :, ::-1], 1)
+    assert (found[:first] == 0.5).all()
+    np.testing.assert_allclose(found[first:], (both / np.linalg.norm(both, axis=1, keepdims=True))[first:], atol=1e-4)
+    assert not (tmp_path / "teacher.parts").exists()

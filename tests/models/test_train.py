@@ -43,6 +43,20 @@ def teacher(crops_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
+@pytest.fixture
+def live_teacher(tmp_path: Path) -> Path:
+    """A network of four numbers: colours averaged over the picture, mixed, less what all pictures share."""
+    (tmp_path / "live.param").write_text(
+        "7767517\n3 3\nInput data 0 1 data\n"
+        "Convolution conv 1 1 data conv 0=3 1=112 5=0 6=112896\nInnerProduct fc 1 1 conv fc 0=4 1=1 2=12\n"
+    )
+    tag, mixing = np.zeros(1), np.random.default_rng(0).normal(size=(4, 3))
+    averages = np.repeat(np.eye(3), 112 * 112, axis=1) / 112**2
+    parts = [tag, averages, tag, mixing, -127.5 * mixing.sum(1)]
+    np.concatenate([part.ravel() for part in parts]).astype("<f4").tofile(tmp_path / "live.bin")
+    return tmp_path / "live.param"
+
+
 def test_distillation_brings_a_student_nearer_to_its_teacher(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +112,41 @@ def test_crops_are_scaled_to_a_smaller_input(
     assert seen == [32, 32, 32]
     template = torch.load(tmp_path / "last.pt", weights_only=True)["template"]
     np.testing.assert_allclose(template, np.array(Crops(crops_folder).spec(64).template) / 2, atol=1e-6)
+
+
+def test_made_up_people_are_learnt_from_their_teacher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, live_teacher: Path
+) -> None:
+    """Stored embeddings that say nothing: what the student learns it has from the live teacher."""
+    crops = write_crops(tmp_path / "crops", side=120)
+    np.save(tmp_path / "teacher.npy", np.full((48, 4), 0.5, np.float32))
+    options = ["--crop-px", "112", "--embedding-size", "4", "--teacher", str(tmp_path / "teacher.npy")]
+    options += ["--live-teacher", str(live_teacher), "--morphs", "1", "--passes", "20"]
+    log = run(monkeypatch, crops, tmp_path, *options)
+    assert np.mean([row["distillation"] for row in log[-5:]]) < 0.5 * log[0]["distillation"]
+
+
+def test_made_up_people_without_a_live_teacher_are_refused(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--morphs", "0.5")
+    assert "give --teacher and --live-teacher" in capsys.readouterr().err
+
+
+def test_crops_smaller_than_the_input_are_magnified_by_the_file_itself(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--crop-px", "48", "--passes", "1")
+    network, trained = export.load_network(tmp_path / "last.pt")
+    assert (trained["side"], trained["input_px"]) == (64, 48)
+    assert tuple(map(tuple, trained["template"])) == Crops(crops_folder).spec(48).template
+    export.export_network(network, 48, tmp_path / "tiny.onnx")
+    assert export.parity(network, tmp_path / "tiny.onnx", 48) < export.PARITY
+    images = torch.rand(3, 3, 48, 48) * 2 - 1
+    with torch.inference_mode():
+        expected = network.network(torch.nn.functional.interpolate(images, size=(64, 64), mode="bilinear"))
+        torch.testing.assert_close(network(images), expected)
 
 
 class Interrupted(Exception):
