@@ -9,11 +9,11 @@ import ctypes
 import gc
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
-from multiprocessing.connection import Connection
 from pickle import PicklingError
 
 import numpy as np
@@ -23,6 +23,7 @@ from app.errors import SamefaceError
 from app.faces.decode import Pixels
 from app.faces.embed import FaceEmbedder
 from app.faces.inference import NetworkOptions, Opened, Outcome, Task, Work
+from app.faces.pipe import Pipe
 from app.faces.reader import Found, PhotographReader, timed
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -93,14 +94,13 @@ class PhotographWorker:
         return {number: list(islice(rows, len(each))) for number, each in crops.items()}
 
 
-def serve(connection: Connection) -> None:
+def serve(pipe: Pipe) -> None:
     """Answer until the pipe ends."""
-    options, max_batch = connection.recv()
-    worker = _opened(connection, options, max_batch)
+    (options, max_batch), _ = pipe.receive()
+    worker = _opened(pipe, options, max_batch)
     while worker is not None:
-        tasks = connection.recv()
-        work = [(connection.recv_bytes(), task) for task in tasks]
-        _send(connection, worker.answer(work))
+        tasks, photographs = pipe.receive()
+        _send(pipe, worker.answer(list(zip(photographs, tasks, strict=True))))
 
 
 def _outcome(found: Found | Exception, embeddings: Sequence[Embedding], took_ms: Mapping[str, float]) -> Outcome:
@@ -117,24 +117,24 @@ def _with_traceback(error: Exception) -> Exception:
     return error
 
 
-def _opened(connection: Connection, options: NetworkOptions, max_batch: int) -> PhotographWorker | None:
+def _opened(pipe: Pipe, options: NetworkOptions, max_batch: int) -> PhotographWorker | None:
     try:
         reader, embedder = options.open()
     except SamefaceError as error:
-        connection.send(error)
+        pipe.send(error)
         return None
     # What is loaded now stays: looking through it again and again for garbage is work for nothing.
     gc.collect()
     gc.freeze()
-    connection.send(Opened(embedder.card, embedder.provider))
+    pipe.send(Opened(embedder.card, embedder.provider))
     return PhotographWorker(reader, embedder, max_batch=max_batch)
 
 
-def _send(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+def _send(pipe: Pipe, outcomes: Sequence[Outcome]) -> None:
     try:
-        connection.send(outcomes)
+        pipe.send(outcomes)
     except (TypeError, AttributeError, PicklingError):  # an error that cannot be pickled; nothing has been sent then
-        connection.send([RuntimeError(repr(each)) if isinstance(each, Exception) else each for each in outcomes])
+        pipe.send([RuntimeError(repr(each)) if isinstance(each, Exception) else each for each in outcomes])
 
 
 def _end_with(parent: int) -> None:
@@ -151,7 +151,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_with(int(sys.argv[2]))
     with contextlib.suppress(EOFError, ConnectionError):
-        serve(Connection(int(sys.argv[1])))
+        serve(Pipe(socket.socket(fileno=int(sys.argv[1]))))
 
 
 if __name__ == "__main__":

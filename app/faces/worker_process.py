@@ -8,12 +8,12 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import app
 from app.faces.inference import NetworkOptions, Opened, Outcome, Work
+from app.faces.pipe import Pipe
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
@@ -40,7 +40,7 @@ class WorkerProcess:
         with theirs:
             self._process = _started(theirs.fileno())
         _set_timeout(ours, _START_SECONDS)
-        self._connection = Connection(ours.detach())
+        self._pipe = Pipe(ours)
         try:
             opened = self._exchange((options, max_batch))
             if isinstance(opened, Exception):
@@ -49,17 +49,16 @@ class WorkerProcess:
         except BaseException:
             self.end()
             raise
-        with socket.socket(fileno=os.dup(self._connection.fileno())) as same:
-            _set_timeout(same, max_seconds)
+        _set_timeout(ours, max_seconds)
 
     def ask(self, work: Sequence[Work]) -> list[Outcome]:
         """Have photographs read; raises ProcessEnded."""
-        outcomes: list[Outcome] = self._exchange([task for _, task in work], *(data for data, _ in work))
+        outcomes: list[Outcome] = self._exchange([task for _, task in work], [data for data, _ in work])
         return outcomes
 
     def end(self) -> None:
         """Let it finish and wait for it; kill it where it does not. May be called again."""
-        self._connection.close()
+        self._pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self._process.kill()
@@ -70,12 +69,11 @@ class WorkerProcess:
         """Of the process."""
         return self._process.pid
 
-    def _exchange(self, message: object, *data: bytes) -> Any:
+    def _exchange(self, message: object, photographs: Sequence[bytes] = ()) -> Any:
         try:
-            self._connection.send(message)
-            for each in data:
-                self._connection.send_bytes(each)
-            return self._connection.recv()
+            self._pipe.send(message, photographs)
+            answer, _ = self._pipe.receive()
+            return answer
         except BlockingIOError:  # the pipe's time ran out
             self._process.kill()
             self.end()
