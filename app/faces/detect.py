@@ -4,24 +4,31 @@ P-Net slides over an image pyramid and proposes windows, R-Net refines them, O-N
 landmarks. The arithmetic follows facenet-pytorch's detector, against which tests compare boxes and landmarks.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from app.domain import Box, DetectedFace
 from app.errors import ConfigurationError
-from app.faces.area import AreaTable, Ints
+from app.faces.area import AreaTable, AreaTables, Ints
 from app.faces.decode import Photograph, Pixels
 from app.faces.overlap import Floats, non_maximum
 from app.faces.pyramid import WINDOW_PX, layout_of
 from app.faces.runtime import Device, open_session
+from app.faces.windows import landmarks_of, moved, probability, regressed, scored, squared, windows
 
 _NETWORKS = {"pnet": "proposals", "rnet": "found", "onet": "found"}
-_WINDOWS_PER_BATCH = 64
+# How many pixels of windows R-Net and O-Net look at together: a crowd has thousands of windows. What the first layers
+# of 32 windows of R-Net or 8 of O-Net give is little more than a core's own cache holds.
+_BATCH_PX = {Device.CPU: 8 * 48 * 48, Device.CUDA: 64 * 48 * 48}
+# Photographs of so many pixels in all are looked at together: it spares each a part of what calls cost, which matters
+# where photographs are small.
+_TOGETHER_PX = 500_000
 
 # The second look, in shares of the shorter side: a face this large calls for it, the border it adds, the smallest face
 # that it looks for; and the shorter side that it reduces to at the least.
@@ -29,6 +36,9 @@ _SECOND_LOOK_FILLED = 0.7
 _SECOND_LOOK_BORDER = 0.4
 _SECOND_LOOK_MIN_FACE = 0.4
 _SECOND_LOOK_PX = 200
+
+# Boxes float32 (n, 5) with score, and landmarks float32 (n, 5, 2), in pixels of a table.
+Look = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +70,43 @@ class FaceDetector:
         Raises ConfigurationError where one is missing, damaged or of another release.
         """
         self.options = options or DetectorOptions()
+        self._batch_px = _BATCH_PX[device]
         self._pnet, self._rnet, self._onet = (
             _open(weights / f"mtcnn_{name}.onnx", output, device, threads) for name, output in _NETWORKS.items()
         )
 
     def detect(self, photograph: Photograph) -> list[DetectedFace]:
         """Faces of the photograph, most confident first, in full-resolution pixels."""
-        height, width = photograph.pixels.shape[:2]
-        if min(height, width) < WINDOW_PX:
-            return []
-        table = AreaTable(photograph.pixels)
-        boxes, landmarks = self.find(table, self.options.min_face_px)
-        if self.options.second_look and _doubtful(table, boxes):
-            boxes, landmarks = _merged(self._look_again(table), (boxes, landmarks))
+        return self.detect_all([photograph])[0]
+
+    def detect_all(self, photographs: Sequence[Photograph]) -> list[list[DetectedFace]]:
+        """The same faces of each photograph, in less time where several are small."""
+        found: list[list[DetectedFace]] = [[] for _ in photographs]
+        large = [i for i, each in enumerate(photographs) if min(each.pixels.shape[:2]) >= WINDOW_PX]
+        for group in _groups(large, [photographs[i].pixels.size // 3 for i in large]):
+            tables = AreaTables([photographs[i].pixels for i in group])
+            looks = self.find(tables, self.options.min_face_px)
+            for i, table, look in zip(group, tables.each, looks, strict=True):
+                found[i] = self._faces(table, look, photographs[i].scale)
+        return found
+
+    def find(self, tables: AreaTables, min_face_px: float) -> list[Look]:
+        """Plain MTCNN in each of the tables."""
+        boxes, of = self._propose(tables, min_face_px)
+        boxes, of = self._refine(tables, boxes, of)
+        boxes, landmarks, of = self._decide(tables, boxes, of)
+        bounds = np.searchsorted(of, np.arange(len(tables.each) + 1))
+        return [(boxes[start:end], landmarks[start:end]) for start, end in pairwise(bounds)]
+
+    def _faces(self, table: AreaTable, look: Look, scale: float) -> list[DetectedFace]:
+        if self.options.second_look and _doubtful(table, look[0]):
+            look = _merged(self._look_again(table), look)
+        boxes, landmarks = look
         order = np.argsort(-boxes[:, 4], kind="stable")[: self.options.max_faces]
-        full = np.float32(1.0 / photograph.scale)
+        full = np.float32(1.0 / scale)
         return [_face(boxes[i], landmarks[i], full) for i in order]
 
-    def find(self, table: AreaTable, min_face_px: float) -> tuple[Floats, Floats]:
-        """Plain MTCNN: boxes float32 (n, 5) with score, landmarks float32 (n, 5, 2), in pixels of the table."""
-        boxes = self._propose(table, min_face_px)
-        boxes = self._refine(table, boxes)
-        return self._decide(table, boxes)
-
-    def _look_again(self, table: AreaTable) -> tuple[Floats, Floats]:
+    def _look_again(self, table: AreaTable) -> Look:
         """Large faces, in a border of the mean colour: MTCNN needs to see what is around a face.
 
         On photographs cropped to its own box it misses 1.5 % of faces, and places the landmarks of 36 % more than a
@@ -96,15 +119,22 @@ class FaceDetector:
         height, width = reduced.shape[1:]
         border = int(_SECOND_LOOK_BORDER * min(height, width))
         min_face_px = max(_SECOND_LOOK_MIN_FACE * min(height, width), self.options.min_face_px / factor)
-        boxes, landmarks = self.find(AreaTable(_framed(reduced, border)), min_face_px)
+        ((boxes, landmarks),) = self.find(AreaTables([_framed(reduced, border)]), min_face_px)
         enlarge = np.array([table.width / width, table.height / height], np.float32)
         corners = (boxes[:, :4] - np.float32(border)) * np.tile(enlarge, 2)
         return np.concatenate([corners, boxes[:, 4:]], axis=1), (landmarks - np.float32(border)) * enlarge
 
-    def _propose(self, table: AreaTable, min_face_px: float) -> Floats:
+    def _propose(self, tables: AreaTables, min_face_px: float) -> tuple[Floats, Ints]:
+        proposals = [self._proposals(table, min_face_px) for table in tables.each]
+        of = np.repeat(np.arange(len(proposals)), [len(each) for each in proposals])
+        every = np.concatenate(proposals)
+        return squared(moved(every[:, :5], every[:, 5:])), of
+
+    def _proposals(self, table: AreaTable, min_face_px: float) -> Floats:
+        """Of one photograph, float32 (n, 9): boxes and their offsets."""
         layout = layout_of(table.height, table.width, min_face_px)
         if layout is None:
-            return np.zeros((0, 5), np.float32)
+            return np.zeros((0, 9), np.float32)
         inputs = {
             "image": layout.picture(table),
             "positions": layout.positions,
@@ -112,28 +142,40 @@ class FaceDetector:
             "apart": layout.apart,
             "min_score": np.array(self.options.thresholds[:1], np.float32),
         }
-        (proposals,) = cast(list[Floats], self._pnet.run(None, inputs))
-        return _squared(_moved(proposals[:, :5], proposals[:, 5:]))
+        return cast(Floats, self._pnet.run(None, inputs)[0])
 
-    def _refine(self, table: AreaTable, boxes: Floats) -> Floats:
-        boxes, windows = _windows(table, boxes)
+    def _refine(self, tables: AreaTables, boxes: Floats, of: Ints) -> tuple[Floats, Ints]:
+        boxes, of, parts = _inside(tables, boxes, of)
         if len(boxes) == 0:
-            return boxes
-        found = _looked_at(self._rnet, table, windows, 24)
-        boxes, kept = _passed(boxes, _probability(found[:, 4]), self.options.thresholds[1])
-        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7)
-        return _squared(_regressed(boxes[pick], found[kept, :4][pick]))
+            return boxes, of
+        found = self._looked_at(self._rnet, tables, parts, of, 24)
+        score = probability(found[:, 4])
+        kept = score > self.options.thresholds[1]
+        boxes, of, found = scored(boxes[kept], score[kept]), of[kept], found[kept]
+        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of)
+        return squared(regressed(boxes[pick], found[pick, :4])), of[pick]
 
-    def _decide(self, table: AreaTable, boxes: Floats) -> tuple[Floats, Floats]:
-        boxes, windows = _windows(table, boxes)
+    def _decide(self, tables: AreaTables, boxes: Floats, of: Ints) -> tuple[Floats, Floats, Ints]:
+        boxes, of, parts = _inside(tables, boxes, of)
         if len(boxes) == 0:
-            return boxes, np.zeros((0, 5, 2), np.float32)
-        found = _looked_at(self._onet, table, windows, 48)
-        boxes, kept = _passed(boxes, _probability(found[:, 14]), self.options.thresholds[2])
-        landmarks = _landmarks(boxes, found[kept, 4:14])
-        boxes = _regressed(boxes, found[kept, :4])
-        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of_smaller=True, pixel=1.0)
-        return boxes[pick], landmarks[pick]
+            return boxes, np.zeros((0, 5, 2), np.float32), of
+        found = self._looked_at(self._onet, tables, parts, of, 48)
+        score = probability(found[:, 14])
+        kept = score > self.options.thresholds[2]
+        boxes, of, found = scored(boxes[kept], score[kept]), of[kept], found[kept]
+        landmarks = landmarks_of(boxes, found[:, 4:14])
+        boxes = regressed(boxes, found[:, :4])
+        pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of, of_smaller=True, pixel=1.0)
+        return boxes[pick], landmarks[pick], of[pick]
+
+    def _looked_at(self, session: ort.InferenceSession, tables: AreaTables, parts: Ints, of: Ints, side: int) -> Floats:
+        """A network's outputs for parts of the photographs, resized to its `side`."""
+        at_once = self._batch_px // side**2
+        outputs: list[Floats] = []
+        for start in range(0, len(parts), at_once):
+            crops = tables.crops(parts[start : start + at_once], of[start : start + at_once], side)
+            outputs.extend(cast(list[Floats], session.run(None, {"image": crops})))
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
 
 def _open(path: Path, output: str, device: Device, threads: int) -> ort.InferenceSession:
@@ -150,7 +192,7 @@ def _doubtful(table: AreaTable, boxes: Floats) -> bool:
     return len(boxes) == 0 or bool(side.max() > _SECOND_LOOK_FILLED * min(table.width, table.height))
 
 
-def _merged(better: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+def _merged(better: Look, other: Look) -> Look:
     """Boxes and landmarks of both looks; where they overlap, those of the first argument."""
     boxes, landmarks = (np.concatenate(pair) for pair in zip(better, other, strict=True))
     rank = boxes[:, 4] + (np.arange(len(boxes)) < len(better[0]))
@@ -167,62 +209,24 @@ def _framed(planes: Floats, border: int) -> Pixels:
     return framed
 
 
-def _looked_at(session: ort.InferenceSession, table: AreaTable, windows: Ints, side: int) -> Floats:
-    """A network's outputs for all windows, resized to its `side`; in batches, because a crowd has thousands."""
-    outputs = []
-    for start in range(0, len(windows), _WINDOWS_PER_BATCH):
-        crops = table.crops(windows[start : start + _WINDOWS_PER_BATCH], side)
-        outputs.extend(cast(list[Floats], session.run(None, {"image": crops})))
-    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+def _inside(tables: AreaTables, boxes: Floats, of: Ints) -> tuple[Floats, Ints, Ints]:
+    """Boxes that meet their photographs, which those are, and the part of each inside it, int64 (n, 4)."""
+    inside, parts = windows(boxes, tables.sizes[of])
+    return boxes[inside], of[inside], parts
 
 
-def _probability(logit: Floats) -> Floats:
-    with np.errstate(over="ignore"):  # exp of a large number is infinite, and the probability rightly 0
-        probability: Floats = np.float32(1.0) / (np.float32(1.0) + np.exp(-logit))
-    return probability
-
-
-def _windows(table: AreaTable, boxes: Floats) -> tuple[Floats, Ints]:
-    """Boxes that meet the photograph, and the part of each inside it (MTCNN counts pixels from 1)."""
-    left_top = np.maximum(np.trunc(boxes[:, :2]).astype(np.int64), 1) - 1
-    limit = np.array([table.width, table.height])
-    right_bottom = np.minimum(np.trunc(boxes[:, 2:4]).astype(np.int64), limit)
-    inside = np.all(right_bottom > left_top, axis=1)
-    return boxes[inside], np.concatenate([left_top, right_bottom], axis=1)[inside]
-
-
-def _passed(boxes: Floats, score: Floats, threshold: float) -> tuple[Floats, NDArray[np.bool_]]:
-    kept = score > threshold
-    return np.concatenate([boxes[kept, :4], score[kept, None]], axis=1), kept
-
-
-def _regressed(boxes: Floats, offsets: Floats) -> Floats:
-    size = np.stack([boxes[:, 2] - boxes[:, 0] + 1, boxes[:, 3] - boxes[:, 1] + 1] * 2, axis=1)
-    return np.concatenate([boxes[:, :4] + offsets * size, boxes[:, 4:5]], axis=1)
-
-
-def _moved(boxes: Floats, offsets: Floats) -> Floats:
-    """P-Net's own convention: a window's size is the difference of its corners."""
-    size = np.stack([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]] * 2, axis=1)
-    return np.concatenate([boxes[:, :4] + offsets * size, boxes[:, 4:]], axis=1)
-
-
-def _squared(boxes: Floats) -> Floats:
-    """The square of the longer side about the same centre."""
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    side = np.maximum(width, height)
-    left = boxes[:, 0] + width * np.float32(0.5) - side * np.float32(0.5)
-    top = boxes[:, 1] + height * np.float32(0.5) - side * np.float32(0.5)
-    return np.stack([left, top, left + side, top + side, boxes[:, 4]], axis=1)
-
-
-def _landmarks(boxes: Floats, points: Floats) -> Floats:
-    """O-Net's ten numbers, five x then five y as shares of its window, to pixels (n, 5, 2)."""
-    width = (boxes[:, 2] - boxes[:, 0] + 1)[:, None]
-    height = (boxes[:, 3] - boxes[:, 1] + 1)[:, None]
-    x = width * points[:, :5] + boxes[:, 0:1] - 1
-    y = height * points[:, 5:] + boxes[:, 1:2] - 1
-    return np.stack([x, y], axis=2)
+def _groups(numbers: Sequence[int], pixels: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of photographs in their order, as many in a group as have `_TOGETHER_PX` together, and one at least."""
+    group: list[int] = []
+    room = 0
+    for number, px in zip(numbers, pixels, strict=True):
+        if group and px > room:
+            yield group
+            group = []
+        room = (room if group else _TOGETHER_PX) - px
+        group.append(number)
+    if group:
+        yield group
 
 
 def _face(box: Floats, landmarks: Floats, full: np.float32) -> DetectedFace:

@@ -1,6 +1,7 @@
 """Non-maximum suppression: of boxes that overlap, the best is kept."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,28 +19,35 @@ def non_maximum(
     scores: Floats,
     threshold: float,
     *,
+    of: Ints | None = None,
     of_smaller: bool = False,
     pixel: float = 0.0,
 ) -> Ints:
     """Indices of the boxes that no better box overlaps by more than `threshold`, best first.
 
-    `boxes`: float32 (n, 4), left, top, right, bottom; `scores`: float32 (n,). Overlap is intersection over union, or
-    over the smaller box. `pixel` is added to widths and heights where coordinates name pixels rather than edges
-    (MTCNN's original Matlab code, last stage).
+    `boxes`: float32 (n, 4), left, top, right, bottom; `scores`: float32 (n,). `of`: int64 (n,), ascending, the picture
+    of each box where there are several; the answer is best first in each, picture by picture. Overlap is intersection
+    over union, or over the smaller box. `pixel` is added to widths and heights where coordinates name pixels rather
+    than edges (MTCNN's original Matlab code, last stage).
     """
     if len(boxes) < 2:
         return np.arange(len(boxes))
-    # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
-    order = np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
-    rivals = _Rivals(np.ascontiguousarray(boxes[order].T), threshold, of_smaller, pixel)
+    bounds = [0, len(boxes)] if of is None else [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(boxes)]
+    order = np.concatenate([start + _best_first(scores[start:end], of_smaller) for start, end in pairwise(bounds)])
+    rivals = _Rivals(np.ascontiguousarray(boxes[order].T), of, threshold, of_smaller, pixel)
     return order[list(rivals.kept())]
 
 
-class _Rivals:
-    """Boxes in the order of their rank, float32 (4, n)."""
+def _best_first(scores: Floats, of_smaller: bool) -> Ints:
+    # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
+    return np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
 
-    def __init__(self, ranked: Floats, threshold: float, of_smaller: bool, pixel: float) -> None:
-        self._ranked = ranked
+
+class _Rivals:
+    """Boxes in the order of their rank, float32 (4, n), and the picture of each where there are several, int64 (n,)."""
+
+    def __init__(self, ranked: Floats, of: Ints | None, threshold: float, of_smaller: bool, pixel: float) -> None:
+        self._ranked, self._of = ranked, of
         self._threshold, self._of_smaller, self._pixel = np.float32(threshold), of_smaller, np.float32(pixel)
         size = ranked[2:] - ranked[:2] + self._pixel
         self._area = size[0] * size[1]
@@ -76,4 +84,6 @@ class _Rivals:
         area_a, area_b = self._area[a], self._area[b]
         whole = np.minimum(area_a, area_b) if self._of_smaller else area_a + area_b - shared
         over: NDArray[np.bool_] = shared > self._threshold * whole
+        if self._of is not None:
+            over &= self._of[a] == self._of[b]
         return over

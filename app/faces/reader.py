@@ -1,7 +1,11 @@
-"""One photograph on one thread: decode -> detect -> choose -> crop -> measure."""
+"""Photographs on one thread: decode -> detect -> choose -> crop -> measure.
+
+Several go through each stage together: what the stage needs of the processor's caches it then finds there, and small
+ones are detected in together, which takes a fifth off the time of each of four.
+"""
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,7 +14,7 @@ from app.faces.choose import Selection, certain_faces
 from app.faces.crop import CropSpec, crop_face, source_scale
 from app.faces.decode import ImageLimits, Photograph, Pixels, decode
 from app.faces.detect import FaceDetector
-from app.faces.inference import Reading
+from app.faces.inference import Reading, Task
 from app.faces.kept_crop import encode, kept_spec, middle
 from app.faces.quality import QualityRequirements, measured_face
 
@@ -50,55 +54,106 @@ class PhotographReader:
 
     def find(self, data: bytes, selection: Selection, *, keep_crops: bool = False) -> Found:
         """The faces that are wanted; raises NoFace, SeveralFaces and every error of `decode`."""
-        stages = self.stages(data, selection, keep_crops=keep_crops)
-        while True:
-            try:
-                next(stages)
-            except StopIteration as end:
-                found: Found = end.value
-                return found
+        (found,) = self.find_all([(data, Task(selection, keep_crops=keep_crops))])
+        if isinstance(found, Exception):
+            raise found
+        return found
 
-    def stages(self, data: bytes, selection: Selection, *, keep_crops: bool = False) -> Generator[None, None, Found]:
-        """`find`, paused after each stage, so that several photographs can go through each stage together."""
-        took_ms: dict[str, float] = {}
-        with timed(took_ms, "decode"):
-            photograph = decode(data, self._limits, draft_px=self._detect_side_px)
-        yield
-        with timed(took_ms, "detect"):
-            faces = certain_faces(self._detector.detect(photograph), selection.min_confidence)
-        yield
-        chosen = selection.of(faces, photograph)
-        with timed(took_ms, "crop"):
-            crops, kept = self._crops(data, photograph, chosen, keep_crops)
-        yield
-        with timed(took_ms, "quality"):
-            measured = self._measure(photograph, chosen, crops)
-        return Found(measured, crops, kept, len(faces), photograph.width, photograph.height, took_ms)
+    def find_all(self, work: Sequence[tuple[bytes, Task]]) -> list[Found | Exception]:
+        """What `find` finds in each photograph, or raises."""
+        under_way = [_UnderWay(data, task.selection, task.keep_crops) for data, task in work]
+        _try_each(under_way, self._decode)
+        self._detect([each for each in under_way if each.error is None])
+        _try_each(under_way, self._crop_chosen)
+        _try_each(under_way, self._measure)
+        return [each.error or each.found() for each in under_way]
 
-    def _crops(
-        self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], keep: bool
-    ) -> tuple[list[Pixels], list[FaceCrop] | list[None]]:
-        """What the embedder sees of each face, and what is kept of it."""
-        if not keep:
-            return self._crop(data, photograph, faces, self._spec), [None] * len(faces)
-        # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
-        wide_spec = kept_spec(self._spec)
-        wide = self._crop(data, photograph, faces, wide_spec)
-        return [middle(crop, self._spec) for crop in wide], [encode(crop, wide_spec) for crop in wide]
+    def _decode(self, each: "_UnderWay") -> None:
+        with timed(each.took_ms, "decode"):
+            each.photograph = decode(each.data, self._limits, draft_px=self._detect_side_px)
 
-    def _crop(self, data: bytes, photograph: Photograph, faces: Sequence[DetectedFace], spec: CropSpec) -> list[Pixels]:
+    def _detect(self, together: "Sequence[_UnderWay]") -> None:
+        started = time.perf_counter()
+        try:
+            found = self._detector.detect_all([each.photograph for each in together])
+        except Exception as error:
+            if len(together) == 1:
+                together[0].error = error
+            else:
+                for each in together:  # one of them is at fault, and fails alone
+                    self._detect([each])
+            return
+        for each, faces in zip(together, found, strict=True):
+            each.faces = certain_faces(faces, each.selection.min_confidence)
+            each.took_ms["detect"] = (time.perf_counter() - started) * 1000.0
+
+    def _crop_chosen(self, each: "_UnderWay") -> None:
+        """What the embedder sees of each face that is wanted, and what is kept of it."""
+        each.chosen = each.selection.of(each.faces, each.photograph)
+        with timed(each.took_ms, "crop"):
+            if not each.keep_crops:
+                each.crops, each.kept = self._crop(each, self._spec), [None] * len(each.chosen)
+                return
+            # What is embedded is cut out of what is kept, so that the same embedding can be made of it again.
+            wide_spec = kept_spec(self._spec)
+            wide = self._crop(each, wide_spec)
+            each.crops = [middle(crop, self._spec) for crop in wide]
+            each.kept = [encode(crop, wide_spec) for crop in wide]
+
+    def _crop(self, each: "_UnderWay", spec: CropSpec) -> list[Pixels]:
         """Crop from the reduced photograph where it has pixels enough, else from all of them."""
-        wants_more = photograph.scale < 1 and any(source_scale(f, spec) * photograph.scale < 1 for f in faces)
-        best = decode(data, self._limits) if wants_more else photograph
-        return [crop_face(best, face, spec) for face in faces]
+        scale = each.photograph.scale
+        wants_more = scale < 1 and any(source_scale(face, spec) * scale < 1 for face in each.chosen)
+        best = decode(each.data, self._limits) if wants_more else each.photograph
+        return [crop_face(best, face, spec) for face in each.chosen]
 
-    def _measure(
-        self, photograph: Photograph, faces: Sequence[DetectedFace], crops: Sequence[Pixels]
-    ) -> list[MeasuredFace]:
-        spec, size_px = self._spec, (photograph.width, photograph.height)
-        return [
-            measured_face(face, crop, spec, size_px, self._required) for face, crop in zip(faces, crops, strict=True)
-        ]
+    def _measure(self, each: "_UnderWay") -> None:
+        size_px = (each.photograph.width, each.photograph.height)
+        with timed(each.took_ms, "quality"):
+            each.measured = [
+                measured_face(face, crop, self._spec, size_px, self._required)
+                for face, crop in zip(each.chosen, each.crops, strict=True)
+            ]
+
+
+@dataclass(slots=True, eq=False)
+class _UnderWay:
+    """A photograph between two stages, or what has become of it."""
+
+    data: bytes
+    selection: Selection
+    keep_crops: bool
+    photograph: Photograph = field(init=False)
+    faces: list[DetectedFace] = field(init=False)
+    chosen: list[DetectedFace] = field(init=False)
+    crops: list[Pixels] = field(init=False)
+    kept: list[FaceCrop] | list[None] = field(init=False)
+    measured: list[MeasuredFace] = field(init=False)
+    took_ms: dict[str, float] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def found(self) -> Found:
+        """When all stages are behind it."""
+        photograph = self.photograph
+        return Found(
+            self.measured,
+            self.crops,
+            self.kept,
+            len(self.faces),
+            photograph.width,
+            photograph.height,
+            self.took_ms,
+        )
+
+
+def _try_each(under_way: Sequence[_UnderWay], stage: Callable[[_UnderWay], None]) -> None:
+    """Bring each photograph through a stage that has come so far; what is raised stays with it."""
+    for each in under_way:
+        if each.error is None:
+            try:
+                stage(each)
+            except Exception as error:
+                each.error = error
 
 
 @contextmanager

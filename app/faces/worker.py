@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pickle import PicklingError
 
@@ -22,7 +22,7 @@ from app.domain import Embedding
 from app.errors import SamefaceError
 from app.faces.decode import Pixels
 from app.faces.embed import FaceEmbedder
-from app.faces.inference import NetworkOptions, Opened, Outcome, Task, Work
+from app.faces.inference import NetworkOptions, Opened, Outcome, Work
 from app.faces.pipe import Pipe
 from app.faces.reader import Found, PhotographReader, timed
 
@@ -30,11 +30,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class PhotographWorker:
-    """Reads photographs, and embeds their faces `max_batch` at a time.
-
-    Several go through each stage together: what the stage needs of the processor's caches it then finds there, which
-    takes a seventh off the time of each of four photographs.
-    """
+    """Reads photographs, several together, and embeds their faces `max_batch` at a time."""
 
     def __init__(self, reader: PhotographReader, embedder: FaceEmbedder, *, max_batch: int) -> None:
         self._reader, self._embedder, self._max_batch = reader, embedder, max_batch
@@ -52,35 +48,19 @@ class PhotographWorker:
             with timed(took_ms, "embed"):
                 embedded = self._embed(wanted)
         except Exception as error:
-            told = _with_traceback(error)
-            return [told if number in wanted else _outcome(each, [], {}) for number, each in enumerate(found)]
+            return [error if number in wanted else _outcome(each, [], {}) for number, each in enumerate(found)]
         return [
             _outcome(each, embedded.get(number, []), took_ms if number in wanted else {})
             for number, each in enumerate(found)
         ]
 
     def _find(self, work: Sequence[Work]) -> list[Found | Exception]:
-        """Stage by stage, all photographs in each."""
-        found: dict[int, Found | Exception] = {}
-        stages = {number: self._stages(*each) for number, each in enumerate(work)}
-        while len(found) < len(work):
-            for number in stages.keys() - found.keys():
-                try:
-                    next(stages[number])
-                except StopIteration as end:
-                    found[number] = end.value
-                except Exception as error:
-                    found[number] = _with_traceback(error)
-        return [found[number] for number in range(len(work))]
+        wanted = [(data, task) for data, task in work if task is not None]
+        found = iter(self._reader.find_all(wanted))
+        return [self._grey() if task is None else next(found) for _, task in work]
 
-    def _stages(self, data: bytes, task: Task | None) -> Generator[None, None, Found]:
-        if task is None:
-            return self._grey()
-        return self._reader.stages(data, task.selection, keep_crops=task.keep_crops)
-
-    def _grey(self) -> Generator[None, None, Found]:
+    def _grey(self) -> Found:
         """A face's crop without a face, for the embedder to show that it works."""
-        yield
         side = self._embedder.card.input.crop_px
         return Found([], [np.full((side, side, 3), 128, np.uint8)], [], 0, 0, 0)
 
@@ -110,13 +90,6 @@ def _outcome(found: Found | Exception, embeddings: Sequence[Embedding], took_ms:
     return found.reading(embeddings)
 
 
-def _with_traceback(error: Exception) -> Exception:
-    """The traceback stays behind in this process; of an error that nobody expected, its text goes along."""
-    if not isinstance(error, SamefaceError):
-        error.add_note("".join(traceback.format_exception(error)))
-    return error
-
-
 def _opened(pipe: Pipe, options: NetworkOptions, max_batch: int) -> PhotographWorker | None:
     try:
         reader, embedder = options.open()
@@ -131,6 +104,10 @@ def _opened(pipe: Pipe, options: NetworkOptions, max_batch: int) -> PhotographWo
 
 
 def _send(pipe: Pipe, outcomes: Sequence[Outcome]) -> None:
+    # The traceback stays behind in this process; of an error that nobody expected, its text goes along.
+    for error in {each for each in outcomes if isinstance(each, Exception)}:
+        if not isinstance(error, SamefaceError):
+            error.add_note("".join(traceback.format_exception(error)))
     try:
         pipe.send(outcomes)
     except (TypeError, AttributeError, PicklingError):  # an error that cannot be pickled; nothing has been sent then

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.faces.area import AreaTable
+from app.faces.area import AreaTable, AreaTables
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, (61, 83, 3), dtype=np.uint8)
@@ -40,3 +40,15 @@ def test_bins_of_any_size_keep_the_colours_apart() -> None:
     np.testing.assert_allclose(
         means, np.broadcast_to(np.array([255, 254, 1])[None, :, None, None], means.shape), rtol=1e-6
     )
+
+
+def test_crops_of_several_photographs_are_those_of_each() -> None:
+    pictures = [PIXELS, RNG.integers(0, 256, (30, 200, 3), dtype=np.uint8), np.full((4200, 2100, 3), 7, np.uint8)]
+    boxes = np.array([[5, 7, 60, 50], [0, 0, 83, 61], [100, 2, 190, 30], [0, 0, 2100, 4200]])
+    of = np.array([0, 0, 1, 2])
+    together = AreaTables(pictures)
+    for crop, box, i in zip(together.crops(boxes, of, 6), boxes, of, strict=True):
+        np.testing.assert_array_equal(crop, AreaTable(pictures[i]).crops(box[None], 6)[0])
+    assert together.sizes.tolist() == [[83, 61], [200, 30], [2100, 4200]]
+    for table, pixels in zip(together.each, pictures, strict=True):
+        np.testing.assert_array_equal(table.resize(5, 4), AreaTable(pixels).resize(5, 4))

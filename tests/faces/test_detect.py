@@ -8,7 +8,7 @@ import skimage.data
 from PIL import Image
 
 from app.domain import DetectedFace
-from app.faces.area import AreaTable
+from app.faces.area import AreaTables
 from app.faces.decode import ImageLimits, decode
 from app.faces.detect import DetectorOptions, FaceDetector
 from tests.conftest import encoded
@@ -33,7 +33,7 @@ def assert_same_faces(detector: FaceDetector, reference: ReferenceDetector, pixe
     that decides which pixel it is, a box may move by as much.
     """
     expected_boxes, expected_landmarks = reference.find(pixels, MIN_FACE_PX)
-    boxes, landmarks = detector.find(AreaTable(pixels), MIN_FACE_PX)
+    ((boxes, landmarks),) = detector.find(AreaTables([pixels]), MIN_FACE_PX)
     assert len(boxes) == len(expected_boxes)
     if len(boxes):
         ours, theirs = np.lexsort(boxes[:, :2].round().T), np.lexsort(expected_boxes[:, :2].round().T)
@@ -157,6 +157,29 @@ def test_a_second_look_does_not_report_a_face_twice(detector: FaceDetector, astr
     (found,) = detector.detect(photograph(astronaut))[:1]
     crop, _ = cropped_to(found, astronaut, 1.2)
     assert len(detector.detect(photograph(crop))) == 1
+
+
+def test_photographs_looked_at_together_have_the_faces_that_each_has_alone(
+    detector: FaceDetector, astronaut: Image.Image, two_faces: bytes
+) -> None:
+    """Small and large ones, a tight crop that calls for a second look, and some without a face or too small for one."""
+    (found,) = detector.detect(photograph(astronaut))[:1]
+    scenes = [
+        photograph(astronaut.resize((250, 250))),
+        photograph(np.full((5, 300, 3), 128, np.uint8)),
+        photograph(cropped_to(found, astronaut, 1.0)[0]),
+        decode(two_faces, ImageLimits()),
+        photograph(np.full((200, 100, 3), 90, np.uint8)),
+        photograph(astronaut.resize((900, 900))),
+        photograph(astronaut.resize((300, 200))),
+    ]
+    together = detector.detect_all(scenes)
+    assert [len(faces) for faces in together] == [1, 0, 1, 2, 0, 1, 1]
+    for scene, faces in zip(scenes, together, strict=True):
+        for one, other in zip(faces, detector.detect(scene), strict=True):
+            assert one.box == other.box
+            np.testing.assert_array_equal(one.landmarks, other.landmarks)
+    assert detector.detect_all([]) == []
 
 
 FACELESS = ("coffee", "rocket", "chelsea", "brick", "grass", "gravel", "coins", "page", "text", "clock", "moon",

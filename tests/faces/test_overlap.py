@@ -41,3 +41,14 @@ def test_what_a_double_loop_keeps_is_kept(count: int, pixel: float, of_smaller: 
 def test_of_equal_scores_the_one_wins_that_wins_in_the_reference(of_smaller: bool, best: int) -> None:
     boxes = np.array([[0, 0, 10, 10]] * 3, np.float32)
     assert non_maximum(boxes, np.ones(3, np.float32), 0.5, of_smaller=of_smaller).tolist() == [best]
+
+
+@pytest.mark.parametrize("of_smaller", [False, True])
+@pytest.mark.parametrize("counts", [(80, 1, 0, 100), (200, 57)], ids=["few", "many"])
+def test_boxes_of_several_pictures_are_suppressed_as_in_each(counts: tuple[int, ...], of_smaller: bool) -> None:
+    each = [boxes_of(count, seed) for seed, count in enumerate(counts)]
+    boxes, scores = (np.concatenate(part) for part in zip(*each, strict=True))
+    kept = non_maximum(boxes, scores, 0.5, of=np.repeat(np.arange(len(counts)), counts), of_smaller=of_smaller)
+    starts = np.cumsum([0, *counts])
+    alone = [start + non_maximum(*one, 0.5, of_smaller=of_smaller) for start, one in zip(starts, each, strict=False)]
+    assert kept.tolist() == np.concatenate(alone).tolist()
