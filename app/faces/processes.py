@@ -20,8 +20,8 @@ from app.faces.worker_process import ProcessEnded, WorkerProcess
 logger = logging.getLogger(__name__)
 
 _START_SECONDS = 60.0
-# Photographs that a process takes at once, where so many wait: more take hardly less time each, and all wait for all.
-_MAX_TOGETHER = 4
+# Photographs that a process takes at once, where so many wait: more take no less time each, and all wait for all.
+_MAX_TOGETHER = 8
 
 
 class ProcessInference:
