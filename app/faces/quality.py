@@ -4,6 +4,7 @@ The picture's measures are taken from the crop that the embedder sees, so they s
 few pixels is blurred there however sharp its photograph is. docs/quality.md has the figures behind the defaults.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,12 +64,11 @@ def pose_of(landmarks: NDArray[np.float32]) -> Pose:
     left, scale, right = np.linalg.svd((_FIT_3D @ centred).T, full_matrices=False)
     if scale[1] < 1e-9:
         return Pose(0.0, 0.0, 0.0)
-    across, down = left @ right  # the two rows of a rotation that are nearest to the fit
-    forth = np.cross(across, down)
-    yaw = np.arctan2(forth[0], forth[2])
-    pitch = -np.arcsin(np.clip(forth[1], -1.0, 1.0))
-    roll = np.arctan2(-across[1], down[1])
-    return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
+    # The two rows of a rotation that are nearest to the fit, as plain numbers, and the third, at right angles to them.
+    (ax, ay, az), (dx, dy, dz) = (left @ right).tolist()
+    fx, fy, fz = ay * dz - az * dy, az * dx - ax * dz, ax * dy - ay * dx
+    yaw, pitch, roll = math.atan2(fx, fz), -math.asin(min(max(fy, -1.0), 1.0)), math.atan2(-ay, dy)
+    return Pose(math.degrees(yaw), math.degrees(pitch), math.degrees(roll))
 
 
 def measure(face: DetectedFace, crop: Pixels, spec: CropSpec, size_px: tuple[int, int]) -> FaceQuality:
