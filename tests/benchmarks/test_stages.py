@@ -1,6 +1,7 @@
 """The bare stages do what ours do, with nothing around it."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from app.faces.detect import FaceDetector
 from app.settings import Settings
 from tests.benchmarks.limit import Way, summary, ways
 from tests.benchmarks.pictures import picture
-from tests.benchmarks.stages import PHOTOGRAPH_STAGES, Stages, pairs_per_second, recorded_runs
+from tests.benchmarks.stages import PHOTOGRAPH_STAGES, Stages, cheapest, pairs_per_second, recorded_runs
 
 
 def test_every_run_of_a_network_is_recorded_and_can_be_made_again() -> None:
@@ -34,7 +35,19 @@ def test_ours_and_bare_have_the_same_stages_and_all_of_them_run() -> None:
         stages.ours[stage]()
         stages.bare[stage]()
     assert stages.our_embed(2).shape == stages.bare_embed(2)[0].shape
+    assert [len(faces) for faces in stages.our_detect(2)] == [1, 1]
     stages.bare_photographs(2)
+
+
+def test_the_cheapest_batch_is_told_with_what_one_of_it_costs() -> None:
+    def call(count: int) -> None:
+        ends = time.thread_time() + {1: 0.004, 2: 0.004, 4: 0.016}[count]
+        while time.thread_time() < ends:
+            pass
+
+    batch, ms = cheapest(call, (1, 2, 4), 3)
+    assert batch == 2
+    assert 2.0 <= ms < 3.0
 
 
 def test_the_limit_is_the_best_way_and_is_set_beside_one_core() -> None:
