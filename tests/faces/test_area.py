@@ -8,6 +8,7 @@ from app.faces.area import AreaTable, AreaTables
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, (61, 83, 3), dtype=np.uint8)
+LONG_ROWS = RNG.integers(0, 256, (200, 900, 3), dtype=np.uint8)
 
 
 def pooled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -16,8 +17,9 @@ def pooled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(61, 83), (30, 41), (7, 5), (1, 1), (90, 120)])
-def test_a_photograph_resizes_as_by_adaptive_average_pooling(height: int, width: int) -> None:
-    np.testing.assert_allclose(AreaTable(PIXELS).resize(height, width), pooled(PIXELS, height, width), atol=1e-3)
+@pytest.mark.parametrize("pixels", [PIXELS, LONG_ROWS], ids=["short rows", "long rows"])
+def test_a_photograph_resizes_as_by_adaptive_average_pooling(pixels: np.ndarray, height: int, width: int) -> None:
+    np.testing.assert_allclose(AreaTable(pixels).resize(height, width), pooled(pixels, height, width), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [24, 48, 3])
