@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _START_SECONDS = 60.0
 # Photographs that a process takes at once, where so many wait: more take no less time each, and all wait for all.
 _MAX_TOGETHER = 8
+# Faces that go through the embedding network at once: what its layers give for more is too much for a core's cache.
+_MAX_FACES = 4
 
 
 class ProcessInference:
@@ -32,9 +34,11 @@ class ProcessInference:
     ) -> None:
         """Start `workers` processes and wait until each has loaded its networks; raises ConfigurationError.
 
-        `max_queue`: most photographs that wait for a process. `max_seconds`: the longest that one may take.
+        `max_batch`: most faces embedded at once, of which four are the most that pay on one core. `max_queue`: most
+        photographs that wait for a process. `max_seconds`: the longest that one may take.
         """
-        self._options, self._max_batch, self._max_seconds = options, max_batch, max_seconds
+        self._options, self._max_seconds = options, max_seconds
+        self._max_batch = min(max_batch, _MAX_FACES)
         self._lock = threading.Lock()
         self._deaths = 0
         self._healthy = True
