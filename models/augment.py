@@ -76,8 +76,18 @@ def windows(crops: Tensor, side: int, shift_px: int, generator: torch.Generator)
         )
     margin = (stored - side) // 2
     reach = min(margin, shift_px)
-    corner = torch.randint(margin - reach, margin + reach + 1, (count, 2), generator=generator).tolist()
-    return torch.stack([crop[y : y + side, x : x + side] for crop, (y, x) in zip(crops, corner, strict=True)])
+    corner = torch.randint(margin - reach, margin + reach + 1, (count, 2), generator=generator)
+    if crops.device.type == "cpu":
+        corners = zip(crops, corner.tolist(), strict=True)
+        return torch.stack([crop[y : y + side, x : x + side] for crop, (y, x) in corners])
+    return gathered(crops, corner.to(crops.device), side)
+
+
+def gathered(crops: Tensor, corner: Tensor, side: int) -> Tensor:
+    """The windows at `corner`, int64 (n, 2) of y and x, in one call: on a GPU calls cost more than pixels."""
+    within = torch.arange(side, device=crops.device)
+    rows, columns = (corner[:, :1] + within)[:, :, None], (corner[:, 1:] + within)[:, None, :]
+    return crops[torch.arange(len(crops), device=crops.device)[:, None, None], rows, columns]
 
 
 def resized(x: Tensor, side: int) -> Tensor:

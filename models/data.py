@@ -23,6 +23,7 @@ from app.faces.crop import CropSpec
 from models.augment import Augmentation, augment
 
 UNLABELLED = -1
+BLOCK = 10_000  # crops that lie together on a device: fewer numbers than an int32 counts
 DEFAULT_AUGMENTATION = Augmentation()
 
 
@@ -64,21 +65,27 @@ class Crops:
         if people_share < 1:
             self._keep(share_of_people(self.people, people_share, seed))
         self._geometry = folder / "crop.json"
-        self._resident: Tensor | None = None
+        self._resident: list[Tensor] = []
 
     def reside(self, device: torch.device) -> None:
         """Hold all crops on a device, where they fit into half of its free memory: batches are made there."""
         needed = len(self) * 3 * self.stored_px**2
         if device.type != "cuda" or needed > torch.cuda.mem_get_info(device)[0] / 2:
             return
-        kept = np.split(np.arange(len(self)), range(1000, len(self), 1000))
-        self._resident = torch.cat([torch.from_numpy(self[rows]).to(device) for rows in kept])
+        blocks = np.split(np.arange(len(self)), range(BLOCK, len(self), BLOCK))
+        self._resident = [torch.from_numpy(self[rows]).to(device) for rows in blocks]
 
     def pixels(self, indices: NDArray[np.int64]) -> Tensor:
         """Crops as uint8 (n, side, side, 3), on the device where they reside."""
-        if self._resident is None:
+        if not self._resident:
             return torch.from_numpy(self[indices])
-        return self._resident[torch.from_numpy(indices).to(self._resident.device)]
+        device, side = self._resident[0].device, self.stored_px
+        found = torch.empty((len(indices), side, side, 3), dtype=torch.uint8, device=device)
+        for number, block in enumerate(self._resident):
+            (rows,) = np.nonzero(indices // BLOCK == number)
+            within = torch.from_numpy(indices[rows] - number * BLOCK)
+            found[torch.from_numpy(rows).to(device)] = block[within.to(device)]
+        return found
 
     def _keep(self, kept: NDArray[np.int64]) -> None:
         """Only these crops; people are numbered anew, without gaps."""

@@ -29,7 +29,7 @@ class Options:
     teacher: Path | None = knob(None, "embeddings to imitate, as models.teacher writes them")  # noqa: RUF009 (a field)
     live_teacher: tuple[Path, ...] = knob((), "with --morphs: the teacher's networks, as given to models.teacher")
     morphs: float = knob(0.0, "share of pictures that are blends of two, whose embedding the live teacher is asked for")
-    start_from: Path | None = knob(None, "weights to begin with: a last.pt or a published file")  # noqa: RUF009
+    start_from: Path | None = knob(None, "weights to begin with: last.pt, served ONNX, published file")  # noqa: RUF009
     fresh_head: bool = knob(False, "with --start-from: what depends on the embedding size begins fresh though it fits")
     frozen_trunk: bool = knob(False, "with --start-from: learn only what begins fresh")
     people_share: float = knob(1.0, "share of the people to train on, drawn by the seed; smaller shares lie in larger")
@@ -68,7 +68,6 @@ class Options:
     warmup: float = knob(0.02, "share of training over which the rate rises from zero")
 
     bf16: bool = knob(True, "compute convolutions in bfloat16, weights stay float32")
-    compiled: bool = knob(False, "compile the network first: takes a minute or more, then steps are faster on a GPU")
     seed: int = knob(1, "of weights, batches and augmentation")
     threads: int = knob(2, "of PyTorch on a CPU")
     report_steps: int = knob(50, "steps between rows of OUT/log.jsonl")

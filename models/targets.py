@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 Embeddings = NDArray[np.float32]
 
 
-def directions(teacher: Embeddings, embedding_size: int) -> Embeddings | None:
-    """What maps a teacher's unit vectors, float32 (n, e), to another size: float32 (e, d); None where e is d.
+def mapping(teacher: Embeddings, embedding_size: int) -> Embeddings:
+    """What takes a teacher's unit vectors, float32 (n, e), to another size: float32 (e, d).
 
     With more coordinates distances stay as they are: the space is turned into a larger one. With fewer, faces keep
     their directions in the d dimensions that hold most of the teacher, so that distances change as little as they
-    can.
+    can. With as many, nothing changes. (0 coordinates, no teacher, stay 0.)
     """
     size = teacher.shape[1]
     if size in (0, embedding_size):
-        return None
+        return np.eye(size, dtype=np.float32)
     if embedding_size > size:
         turned = np.random.default_rng(0).normal(size=(embedding_size, size))
         return np.linalg.qr(turned)[0].T.astype(np.float32)
@@ -23,13 +23,16 @@ def directions(teacher: Embeddings, embedding_size: int) -> Embeddings | None:
     return np.linalg.eigh(moments)[1][:, -embedding_size:].astype(np.float32)
 
 
-def targets(teacher: Embeddings, embedding_size: int) -> Embeddings:
-    """A teacher's unit vectors, float32 (n, e), as unit vectors of another size, float32 (n, d).
+def rotation(vectors: Embeddings, towards: Embeddings) -> Embeddings:
+    """float32 (d, d): what turns `vectors`, float32 (n, d), as near to others as turning can (Schoenemann 1966).
 
-    (0 coordinates, no teacher, stay 0.)
+    Turned so, a teacher's targets are in the coordinates of a student that has learnt something already.
     """
-    mapped = directions(teacher, embedding_size)
-    if mapped is None:
-        return teacher
+    left, _, right = np.linalg.svd(vectors.T.astype(np.float64) @ towards)
+    return (left @ right).astype(np.float32)
+
+
+def targets(teacher: Embeddings, mapped: Embeddings) -> Embeddings:
+    """A teacher's unit vectors, float32 (n, e), through a mapping (e, d): unit vectors, float32 (n, d)."""
     kept = teacher @ mapped
     return (kept / np.linalg.norm(kept, axis=1, keepdims=True).clip(1e-6)).astype(np.float32)

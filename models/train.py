@@ -13,22 +13,21 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 from tqdm import tqdm
 
 from models.augment import resized
-from models.checkpoint import Run, report, resume, save, start_from
+from models.begin import begin, make_morphs, make_teacher, mapping_of_teacher
+from models.checkpoint import Run, report, resume, save
 from models.data import UNLABELLED, Batch, Crops, Invention, batches, people_by_faces, seed_at, shuffled
+from models.device_check import check_device
 from models.losses import LOSSES, Loss, Problem, distillation, squared_l2_matrix
 from models.mining import Mined, active_share, mine
-from models.morph import Morphs
-from models.networks import build, head
+from models.networks import build
 from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
 from models.schedule import make_optimiser, set_learning_rate, side_at
-from models.targets import directions, targets
-from models.teacher import Teacher, face_px
+from models.targets import targets
 
 
 def main() -> None:
@@ -44,8 +43,6 @@ def train(options: Options) -> None:
 
     # data
     crops = Crops(options.crops, options.teacher, options.people_share, options.seed)
-    invention = make_morphs(crops, options, device) if options.morphs else None
-    crops.teacher = targets(crops.teacher, options.embedding_size)
     crops.reside(device)
     steps = options.steps or int(options.passes * len(crops) / options.batch_size)
     print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
@@ -53,7 +50,12 @@ def train(options: Options) -> None:
     # network, loss and optimiser
     network = build(options.network, options.embedding_size, options.side)
     network = network.to(device, memory_format=torch.channels_last)
-    frozen = begin(network, options)
+    frozen = begin(network, options, crops, device)
+    mapped = mapping_of_teacher(network, options, crops, device)
+    crops.teacher = targets(crops.teacher, mapped)
+    teacher = make_teacher(options, device) if options.morphs else None
+    if device.type != "cpu":
+        check_device(network, crops, options, device, teacher)
     loss = make_loss(options, len(crops.names))
     learning = [network] if loss is None else [network, loss.to(device)]
     counts = {"photographs": len(crops), "people": len(crops.names)}
@@ -61,12 +63,8 @@ def train(options: Options) -> None:
     if options.resume:
         resume(options, run)
 
-    if options.compiled:
-        network.compile(dynamic=False)
-        torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
-
     # loop
-    feed = fed(run, crops, options, steps, invention)
+    feed = fed(run, crops, options, steps, teacher and make_morphs(teacher, options, mapped))
     saved, begun = time.monotonic(), time.monotonic() - run.elapsed_seconds
     bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
     network.train()
@@ -93,20 +91,6 @@ def train(options: Options) -> None:
     save(options, run)
 
 
-def begin(network: nn.Module, options: Options) -> list[nn.Module]:
-    """Fill a fresh network from `--start-from`; returns the layers that are to learn nothing, not even norms."""
-    if options.start_from is None:
-        return []
-    fresh = start_from(options.start_from, network, head(options.network, options.side) if options.fresh_head else ())
-    print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")
-    if not options.frozen_trunk:
-        return []
-    for name, weight in network.named_parameters():
-        weight.requires_grad_(name in fresh)
-    learning = {name.rpartition(".")[0] for name in fresh}
-    return [m for name, m in network.named_modules() if name not in learning and not list(m.children())]
-
-
 def make_loss(options: Options, people: int) -> Loss | None:
     """The loss on people; None where a teacher alone is imitated."""
     if options.teacher and not options.loss_weight:
@@ -121,15 +105,6 @@ def make_loss(options: Options, people: int) -> Loss | None:
             options.verification_weight,
         )
     )
-
-
-def make_morphs(crops: Crops, options: Options, device: torch.device) -> Morphs:
-    """Made-up faces, with the teacher's embeddings in the coordinates that the student learns."""
-    teacher = Teacher(options.live_teacher, face_px(options.crops)).to(device, memory_format=torch.channels_last)
-    mapped = directions(crops.teacher, options.embedding_size)
-    turn = torch.eye(crops.teacher.shape[1]) if mapped is None else torch.from_numpy(mapped)
-    turn = turn.to(device)
-    return Morphs(options.morphs, lambda faces: functional.normalize(teacher(faces.to(device)) @ turn, dim=1))
 
 
 def fed(run: Run, crops: Crops, options: Options, steps: int, invention: Invention | None = None) -> Iterator[Batch]:

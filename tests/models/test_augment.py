@@ -11,6 +11,7 @@ from models.augment import (
     augment,
     blurred,
     compressed,
+    gathered,
     lit,
     low_resolution,
     occluded,
@@ -68,6 +69,12 @@ def test_windows_lie_within_the_shift_and_a_crop_too_small_is_refused() -> None:
     assert set(starts.tolist()) == {2, 3, 4, 5, 6}
     with pytest.raises(ValueError, match="crops are 20 px, a side of 21 needs larger ones: prepare them with --crop"):
         windows(ramp, 21, 2, seeded())
+
+
+def test_windows_gathered_in_one_call_are_those_cut_one_by_one() -> None:
+    crops, corner = noise(7, 30), torch.randint(0, 11, (7, 2), generator=seeded())
+    expected = [crop[y : y + 20, x : x + 20] for crop, (y, x) in zip(crops, corner.tolist(), strict=True)]
+    assert torch.equal(gathered(crops, corner, 20), torch.stack(expected))
 
 
 def test_a_rotation_by_nothing_is_the_middle_of_the_crop() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from app.faces.crop import CropSpec
+from models import data
 from models.data import UNLABELLED, Crops, batches, people_by_faces, share_of_people, shuffled
 from tests.models.conftest import FACES, PEOPLE
 
@@ -89,6 +90,17 @@ def test_every_crop_comes_once_a_pass_in_another_order_each_time() -> None:
     first, second = np.concatenate(drawn[:5]), np.concatenate(drawn[5:])
     assert sorted(first) == sorted(second) == list(range(40))
     assert first.tolist() != second.tolist()
+
+
+def test_crops_that_reside_on_a_device_are_found_there_in_blocks(
+    crops_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "BLOCK", 7)
+    crops, chosen = Crops(crops_folder), np.random.default_rng(0).permutation(PEOPLE * FACES)[:20]
+    expected = crops[chosen]
+    blocks = np.split(np.arange(len(crops)), range(7, len(crops), 7))
+    crops._resident = [torch.from_numpy(crops[rows]) for rows in blocks]
+    np.testing.assert_array_equal(crops.pixels(chosen).numpy(), expected)
 
 
 def test_batches_of_people_hold_several_distinct_faces_of_each_and_nobody_unlabelled() -> None:

@@ -126,6 +126,29 @@ def test_made_up_people_are_learnt_from_their_teacher(
     assert np.mean([row["distillation"] for row in log[-5:]]) < 0.5 * log[0]["distillation"]
 
 
+def test_training_goes_on_from_a_served_file(monkeypatch: pytest.MonkeyPatch, teacher: Path, tmp_path: Path) -> None:
+    crops = write_crops(tmp_path / "crops", side=120)
+    common = [
+        "--side",
+        "112",
+        "--teacher",
+        str(teacher),
+        "--passes",
+        "4",
+        "--report-steps",
+        "1",
+        "--learning-rate",
+        "0.05",
+    ]
+    common += ["--occlusion", "0", "--light", "0", "--low-resolution", "0"]
+    learnt = run(monkeypatch, crops, tmp_path / "first", *common)
+    network, _ = export.load_network(tmp_path / "first" / "last.pt")
+    export.export_network(network, 112, tmp_path / "served.onnx")
+    begun = ["--start-from", str(tmp_path / "served.onnx"), "--passes", "0.4"]
+    log = run(monkeypatch, crops, tmp_path / "second", *common, *begun)
+    assert log[0]["distillation"] < 0.6 * learnt[0]["distillation"]
+
+
 def test_made_up_people_without_a_live_teacher_are_refused(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
