@@ -4,14 +4,15 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 _REPOSITORY = Path(__file__).parents[2]
-_PACKAGES = ("faiss-cpu", "numpy", "pillow", "sqlalchemy", "psycopg", "onnxruntime", "fastapi", "uvicorn")
+_PACKAGES = ("faiss-cpu", "numpy", "pillow", "sqlalchemy", "psycopg", "fastapi", "uvicorn")
 
 
 def write_record(name: str, note: str, **content: Any) -> Path:
@@ -29,9 +30,19 @@ def facts(name: str, note: str) -> dict[str, Any]:
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": machine(),
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in _PACKAGES}
+        | _onnxruntime(),
         "note": note,
     }
+
+
+def _onnxruntime() -> dict[str, str]:
+    """The package for GPUs has the same modules and another name."""
+    for name in ("onnxruntime-gpu", "onnxruntime"):
+        with suppress(PackageNotFoundError):
+            return {name: version(name)}
+    return {}
 
 
 def commit() -> str:
