@@ -20,8 +20,8 @@ def _inferred(path: Path) -> onnx.ModelProto:
     for value in model.graph.input:
         value.type.tensor_type.shape.dim[0].ClearField("dim_param")
         value.type.tensor_type.shape.dim[0].dim_value = 1
-    # Shapes written by the exporter carry the free batch; infer them anew for one. A file that magnifies its input computes
-    # the new size itself, which `data_prop` follows.
+    # Shapes written by the exporter carry the free batch; infer them anew for one. A file that magnifies its input
+    # computes the new size itself, which `data_prop` follows.
     del model.graph.value_info[:]
     return shape_inference.infer_shapes(model, data_prop=True)
 
