@@ -45,11 +45,11 @@ def _onnxruntime() -> dict[str, str]:
     return {}
 
 
-def commit() -> str:
+def commit(checkout: Path = _REPOSITORY) -> str:
     """The commit in short, with `-dirty` where the package itself differs from it."""
 
     def git(*arguments: str) -> str:
-        run = subprocess.run(["git", *arguments], cwd=_REPOSITORY, capture_output=True, text=True, check=True)
+        run = subprocess.run(["git", *arguments], cwd=checkout, capture_output=True, text=True, check=True)
         return run.stdout.strip()
 
     return git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--porcelain", "--", "app") else "")

@@ -56,9 +56,9 @@ def several(command: list[str], count: int, **variables: str) -> Iterator[Server
 
 
 @contextmanager
-def running(command: list[str], port: int, **variables: str) -> Iterator[int]:
-    """A process that answers /health/ready with 200; yields its process id."""
-    process = subprocess.Popen(command, env=os.environ | variables, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+def running(command: list[str], port: int, *, folder: Path = REPOSITORY, **variables: str) -> Iterator[int]:
+    """A process that answers /health/ready with 200, started in the folder; yields its process id."""
+    process = subprocess.Popen(command, env=os.environ | variables, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not ready(port):
