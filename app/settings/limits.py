@@ -45,7 +45,9 @@ class LimitSettings(BaseModel):
     upload_idle_seconds: float = Field(
         10.0, gt=0, description="Longest silence within an upload; then the request is answered 504."
     )
-    max_embed_batch: int = Field(16, ge=1, description="Most faces in one run of the embedding network.")
+    max_embed_batch: int = Field(
+        16, ge=1, description="Most faces in one run of the embedding network; in processes at most four."
+    )
     max_embed_queue: int = Field(512, ge=1, description="Most faces that wait for the embedding network.")
     max_search_batch: int = Field(64, ge=1, description="Most probes in one search of the index.")
     max_search_queue: int = Field(512, ge=1, description="Most probes that wait for a search.")
