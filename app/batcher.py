@@ -41,15 +41,19 @@ class MicroBatcher(Generic[Item, Result]):
         max_batch: int,
         max_queue: int,
         threads: int = 1,
+        weigh: Callable[[Item], int] = lambda _: 0,
+        max_weight: int = 0,
     ) -> None:
         """`run` answers one result per item, in order. `max_queue` bounds the items that wait for a batch.
 
-        `threads` run batches side by side, each of them a fair share of what waits.
+        `threads` run batches side by side, each of them a fair share of what waits. A batch of several items weighs at
+        most `max_weight` in all: what takes long should not wait for much of its like.
         """
         self._run = run
         self._name = name
         self._max_batch = max_batch
         self._max_queue = max_queue
+        self._weigh, self._max_weight = weigh, max_weight
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -123,10 +127,15 @@ class MicroBatcher(Generic[Item, Result]):
                 if not self._waiting:
                     break
                 share = min(self._max_batch, -(-len(self._waiting) // len(self._threads)))
+                weight = 0
                 while self._waiting and len(batch) < share:
-                    item, future = self._waiting.popleft()
+                    item, future = self._waiting[0]
+                    if batch and weight + self._weigh(item) > self._max_weight:
+                        break
+                    self._waiting.popleft()
                     if future.set_running_or_notify_cancel():
                         batch.append((item, future))
+                        weight += self._weigh(item)
         return batch
 
     def _answer(self, batch: list[tuple[Item, Future[Result]]]) -> None:

@@ -76,6 +76,19 @@ def test_what_waits_while_a_batch_runs_becomes_the_next_batch() -> None:
     assert gate.batches == [[0], [1, 2, 3, 4], [5, 6]]
 
 
+def test_a_batch_takes_no_more_weight_than_it_may_unless_it_is_one_item() -> None:
+    gate = Gate()
+    work = MicroBatcher(gate, name="test", max_batch=8, max_queue=100, weigh=lambda item: item, max_weight=10)
+    first = gate.hold(work)
+    waiting = [work.submit(item) for item in (4, 5, 2, 30, 1, 1)]
+    waiting[2].cancel()
+    waiting += [work.submit(item) for item in (9, 8)]
+    gate.open.set()
+    assert [future.result(WAIT_SECONDS) for future in (first, waiting[-1])] == [0, 64]
+    work.close()
+    assert gate.batches == [[0], [4, 5], [30], [1, 1], [9], [8]]
+
+
 def test_a_poisoned_batch_fails_only_its_own_waiters() -> None:
     gate = Gate()
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _START_SECONDS = 60.0
 # Photographs that a process takes at once, where so many wait: more take no less time each, and all wait for all.
 _MAX_TOGETHER = 8
+# Most bytes of files of such photographs: of large ones a few take as long as eight small ones.
+_MAX_TOGETHER_BYTES = 1 << 20
 # Faces that go through the embedding network at once: what its layers give for more is too much for a core's cache.
 _MAX_FACES = 4
 
@@ -45,7 +47,13 @@ class ProcessInference:
         self._own = threading.local()
         self._processes: list[WorkerProcess] = []
         self._batcher: MicroBatcher[threading.Barrier | Work, Opened | Outcome] = MicroBatcher(
-            self._run, name="reading", max_batch=_MAX_TOGETHER, max_queue=max(max_queue, workers), threads=workers
+            self._run,
+            name="reading",
+            max_batch=_MAX_TOGETHER,
+            max_queue=max(max_queue, workers),
+            threads=workers,
+            weigh=_file_bytes,
+            max_weight=_MAX_TOGETHER_BYTES,
         )
         try:
             opened = self._start(workers)
@@ -184,3 +192,7 @@ def _cannot_start(error: ConfigurationError) -> NotReady:
     refusal = NotReady("no process can be started to read photographs")
     refusal.__cause__ = error
     return refusal
+
+
+def _file_bytes(work: threading.Barrier | Work) -> int:
+    return 0 if isinstance(work, threading.Barrier) else len(work[0])
