@@ -41,6 +41,8 @@ def test_flags_are_read_in_their_types() -> None:
         ("--milestones a,b", "invalid comma-separated float value: 'a,b'"),
         ("--people-share 0", "--people-share 0.0: a share of the people lies above 0 and up to 1"),
         ("--frozen-trunk", "--frozen-trunk: there is no --start-from"),
+        ("--fresh-head --start-from served.onnx", "--fresh-head: a served file is read whole"),
+        ("--morphs 0.5", "--morphs: a made-up face has the teacher's word only"),
         ("--blur 1.5", "--blur 1.5: a share lies between 0 and 1"),
     ],
 )

@@ -149,14 +149,6 @@ def test_training_goes_on_from_a_served_file(monkeypatch: pytest.MonkeyPatch, te
     assert log[0]["distillation"] < 0.6 * learnt[0]["distillation"]
 
 
-def test_made_up_people_without_a_live_teacher_are_refused(
-    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--morphs", "0.5")
-    assert "give --teacher and --live-teacher" in capsys.readouterr().err
-
-
 def test_crops_smaller_than_the_input_are_magnified_by_the_file_itself(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
