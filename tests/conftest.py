@@ -31,6 +31,15 @@ def encoded(image: Image.Image, image_format: str = "JPEG", **options: object) -
     return buffer.getvalue()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def untouched() -> Iterator[None]:
+    """No test opens the database that `make serve` would: in a checkout without one there is none afterwards."""
+    own = REPOSITORY / "data"
+    was_there = own.exists()
+    yield
+    assert own.exists() == was_there, f"a test served from {own}; give it a database_url of its own"
+
+
 @pytest.fixture(scope="session")
 def lfw() -> Path:
     """The folder of LFW, with `images/<person>/<person>_0001.jpg`."""
