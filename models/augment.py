@@ -67,6 +67,11 @@ def planes(crops: Tensor) -> Tensor:
     return crops.permute(0, 3, 1, 2).contiguous().float().sub_(127.5).div_(127.5)
 
 
+def as_crops(x: Tensor) -> Tensor:
+    """The way back from `planes`, rounded and within a byte."""
+    return (x * 127.5 + 127.5).round_().clamp_(0, 255).byte().permute(0, 2, 3, 1)
+
+
 def windows(crops: Tensor, side: int, shift_px: int, generator: torch.Generator) -> Tensor:
     """A window of `side` pixels of each crop, at most `shift_px` from the middle; raises ValueError if too large."""
     count, stored = len(crops), crops.shape[1]
@@ -159,7 +164,7 @@ def low_resolution(x: Tensor, generator: torch.Generator) -> Tensor:
 
 def compressed(x: Tensor, generator: torch.Generator) -> Tensor:
     """Written as JPEG and read again, by Pillow, which takes about a millisecond a picture, on the CPU."""
-    pixels = (x * 127.5 + 127.5).round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    pixels = as_crops(x).cpu().numpy()
     qualities = torch.randint(10, 71, (len(x),), generator=generator).tolist()
     rows = []
     for picture, quality in zip(pixels, qualities, strict=True):

@@ -38,9 +38,8 @@ def begin(network: nn.Module, options: Options, crops: Crops, device: torch.devi
 
 def some_views(crops: Crops, options: Options, count: int) -> Tensor:
     """Crops, evenly spaced, as the network sees them without augmentation: float32 (n, 3, side, side)."""
-    chosen = np.linspace(0, len(crops) - 1, min(count, len(crops))).astype(np.int64)
     generator = torch.Generator()  # asked for nothing
-    return resized(augment(crops.pixels(chosen), options.shown_px, generator, NONE), options.side)
+    return resized(augment(crops.pixels(crops.spread(count)), options.shown_px, generator, NONE), options.side)
 
 
 def mapping_of_teacher(network: nn.Module, options: Options, crops: Crops, device: torch.device) -> NDArray[np.float32]:
@@ -48,10 +47,9 @@ def mapping_of_teacher(network: nn.Module, options: Options, crops: Crops, devic
     mapped = mapping(crops.teacher, options.embedding_size)
     if not crops.teacher.size or options.start_from is None or options.fresh_head:
         return mapped
-    chosen = np.linspace(0, len(crops) - 1, min(SHOWN_AT_START, len(crops))).astype(np.int64)
     with torch.inference_mode():
         known = network.eval()(some_views(crops, options, SHOWN_AT_START).to(device)).cpu().numpy()
-    return mapped @ rotation(targets(crops.teacher[chosen], mapped), known)
+    return mapped @ rotation(targets(crops.teacher[crops.spread(SHOWN_AT_START)], mapped), known)
 
 
 def make_teacher(options: Options, device: torch.device) -> Teacher:

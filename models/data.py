@@ -117,6 +117,10 @@ class Crops:
     def __len__(self) -> int:
         return len(self.people)
 
+    def spread(self, count: int) -> NDArray[np.int64]:
+        """Indices of `count` crops, evenly spaced; of all where there are fewer."""
+        return np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
+
     def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Crops as uint8 (n, side, side, 3)."""
         indices = self._kept[indices]

@@ -7,7 +7,6 @@ the device, of its libraries, or of this code.
 
 import copy
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +29,7 @@ def check_device(
     network: nn.Module, crops: Crops, options: Options, device: torch.device, teacher: Teacher | None = None
 ) -> None:
     """Raises ValueError where `device` and CPU disagree: what was compared, measured against allowed."""
-    chosen = np.linspace(0, len(crops) - 1, min(CROPS, len(crops))).astype(np.int64)
+    chosen = crops.spread(CROPS)
     stored, resident = torch.from_numpy(crops[chosen]), crops.pixels(chosen).to(device)
     pictures = views(stored, options)
     _expect("augmented pictures", (pictures - views(resident, options).cpu()).abs().mean(), at_most=PICTURES)
@@ -39,11 +38,13 @@ def check_device(
         _expect("embeddings of the teacher", distillation(teacher(resident).cpu(), own), at_most=EMBEDDINGS)
     goal = torch.nn.functional.normalize(torch.randn(len(chosen), options.embedding_size, generator=_seeded()), dim=1)
     embeddings, slopes = learnt(copy.deepcopy(network).cpu(), pictures, goal, bf16=False)
-    for bf16 in {False, options.bf16}:
-        found, _ = learnt(copy.deepcopy(network), pictures.to(device), goal.to(device), bf16)
-        _expect("embeddings of the network", distillation(found.cpu(), embeddings), at_most=EMBEDDINGS)
-    _, found_slopes = learnt(copy.deepcopy(network), pictures.to(device), goal.to(device), bf16=False)
-    cosine = torch.nn.functional.cosine_similarity(found_slopes.cpu(), slopes, dim=0)
+    found = {
+        bf16: learnt(copy.deepcopy(network), pictures.to(device), goal.to(device), bf16)
+        for bf16 in {False, options.bf16}
+    }
+    for vectors, _ in found.values():
+        _expect("embeddings of the network", distillation(vectors.cpu(), embeddings), at_most=EMBEDDINGS)
+    cosine = torch.nn.functional.cosine_similarity(found[False][1].cpu(), slopes, dim=0)
     _expect("1 - the cosine of slopes", 1 - cosine, at_most=1 - SLOPES)
 
 

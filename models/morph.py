@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.augment import planes
+from models.augment import as_crops, planes
 from models.data import UNLABELLED, Batch
 
 WARP_POINTS = 5  # a side: places of a face that move each on its own
@@ -48,8 +48,7 @@ def morphed(crops: Tensor, partners: Tensor, generator: torch.Generator) -> Tens
     """uint8 (n, side, side, 3), twice, to as many: each blended with its partner by a random share, and warped."""
     share = torch.rand(len(crops), 1, 1, 1, generator=generator).to(crops.device)
     blended = torch.lerp(planes(crops), planes(partners), share)
-    pixels = warped(blended, generator).mul_(127.5).add_(127.5).round_().clamp_(0, 255)
-    return pixels.byte().permute(0, 2, 3, 1)
+    return as_crops(warped(blended, generator))
 
 
 def warped(x: Tensor, generator: torch.Generator) -> Tensor:

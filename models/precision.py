@@ -96,7 +96,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _inputs(crops: Crops, expected: CardInput, count: int, batch_size: int = 16) -> Iterator[NDArray[np.float32]]:
-    chosen = np.linspace(0, len(crops) - 1, min(count, len(crops))).astype(np.int64)
+    chosen = crops.spread(count)
     margin = (crops[chosen[:1]].shape[1] - expected.crop_px) // 2
     for start in range(0, len(chosen), batch_size):
         images = crops[chosen[start : start + batch_size]]

@@ -25,7 +25,8 @@ def reopen(path: Path, network: nn.Module, images: Tensor) -> None:
 
     Raises ValueError where the file's layers are not this network's.
     """
-    read = _layers(onnx.load(path))
+    model = onnx.load(path)
+    read = _layers(model)
     layers = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
     if read.keys() != layers.keys() or any(read[name][0].shape != m.weight.shape for name, m in layers.items()):
         raise ValueError(f"{path} has {len(read)} layers that are not the {len(layers)} of this network")
@@ -33,7 +34,7 @@ def reopen(path: Path, network: nn.Module, images: Tensor) -> None:
     for name, (weight, bias) in read.items():
         layers[name].weight.data.copy_(torch.from_numpy(np.array(weight)))
         _pass_through(_norm_behind(network, name), torch.from_numpy(np.array(bias)))
-    held = _named(path)
+    held = _named(model)
     for name in _others(network):
         if name not in held:
             raise ValueError(f"{path} does not hold {name}, which this network needs")
@@ -130,10 +131,9 @@ def _module_name(name: str) -> str:
     return ".".join(kept)
 
 
-def _named(path: Path) -> dict[str, Array]:
+def _named(model: onnx.ModelProto) -> dict[str, Array]:
     """Parameters that the file holds under their own names: what is neither a layer nor a norm."""
-    tensors = onnx.load(path).graph.initializer
-    return {t.name.removeprefix("network."): np.array(numpy_helper.to_array(t)) for t in tensors}
+    return {t.name.removeprefix("network."): np.array(numpy_helper.to_array(t)) for t in model.graph.initializer}
 
 
 def _others(network: nn.Module) -> list[str]:
