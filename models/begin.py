@@ -1,5 +1,7 @@
 """What a run begins with: weights from elsewhere, and a teacher in the coordinates of the student."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,15 +27,23 @@ def begin(network: nn.Module, options: Options, crops: Crops, device: torch.devi
         return []
     if options.start_from.suffix == ".onnx":
         reopen(options.start_from, network, some_views(crops, options, SHOWN_AT_START).to(device))
-        return []
+        return freeze(network, options.frozen_parts)
     fresh = start_from(options.start_from, network, head(options.network, options.side) if options.fresh_head else ())
     print(f"weights of {options.start_from}; fresh: {', '.join(fresh) or 'none'}")
     if not options.frozen_trunk:
-        return []
+        return freeze(network, options.frozen_parts)
     for name, weight in network.named_parameters():
         weight.requires_grad_(name in fresh)
     learning = {name.rpartition(".")[0] for name in fresh}
     return [m for name, m in network.named_modules() if name not in learning and not list(m.children())]
+
+
+def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """Parts of the network are to learn nothing; returns their layers. Raises ValueError where one is not there."""
+    parts = dict(network.named_children())
+    if absent := [name for name in names if name not in parts]:
+        raise ValueError(f"no part {absent[0]!r} in this network: it has {', '.join(parts)}")
+    return [layer for name in names for layer in parts[name].requires_grad_(False).modules()]
 
 
 def some_views(crops: Crops, options: Options, count: int) -> Tensor:
@@ -49,7 +59,19 @@ def mapping_of_teacher(network: nn.Module, options: Options, crops: Crops, devic
         return mapped
     with torch.inference_mode():
         known = network.eval()(some_views(crops, options, SHOWN_AT_START).to(device)).cpu().numpy()
-    return mapped @ rotation(targets(crops.teacher[crops.spread(SHOWN_AT_START)], mapped), known)
+    wanted = targets(crops.teacher[crops.spread(SHOWN_AT_START)], mapped)
+    turn = rotation(wanted, known)
+    # A network that knows nothing of the teacher, or is shown other faces than the teacher was, begins at what the
+    # best constant answer is away: better seen now than after hours.
+    apart, constant = (float(np.square(wanted - to).sum(1).mean()) for to in (known @ turn.T, best_constant(wanted)))
+    print(f"begins at {apart:.3f} from the teacher, squared L2; the best constant answer is {constant:.3f} away")
+    return mapped @ turn
+
+
+def best_constant(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The unit vector that is nearest to all of float32 (n, d)."""
+    mean: NDArray[np.float32] = vectors.mean(0)
+    return mean / np.linalg.norm(mean).clip(1e-6)
 
 
 def make_teacher(options: Options, device: torch.device) -> Teacher:

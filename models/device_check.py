@@ -6,6 +6,7 @@ the device, of its libraries, or of this code.
 """
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,9 @@ from models.augment import augment
 from models.data import Crops
 from models.losses import distillation
 from models.options import Options
-from models.teacher import Teacher
+
+if TYPE_CHECKING:
+    from models.teacher import Teacher
 
 CROPS = 16
 # Largest mean absolute difference of pictures within -1..1: a sample of a turned picture may fall beside an edge.
@@ -26,7 +29,7 @@ SLOPES = 0.9
 
 
 def check_device(
-    network: nn.Module, crops: Crops, options: Options, device: torch.device, teacher: Teacher | None = None
+    network: nn.Module, crops: Crops, options: Options, device: torch.device, teacher: "Teacher | None" = None
 ) -> None:
     """Raises ValueError where `device` and CPU disagree: what was compared, measured against allowed."""
     chosen = crops.spread(CROPS)
@@ -34,8 +37,7 @@ def check_device(
     pictures = views(stored, options)
     _expect("augmented pictures", (pictures - views(resident, options).cpu()).abs().mean(), at_most=PICTURES)
     if teacher is not None:
-        own = copy.deepcopy(teacher).cpu()(stored)
-        _expect("embeddings of the teacher", distillation(teacher(resident).cpu(), own), at_most=EMBEDDINGS)
+        check_teacher(teacher, stored, device)
     goal = torch.nn.functional.normalize(torch.randn(len(chosen), options.embedding_size, generator=_seeded()), dim=1)
     embeddings, slopes = learnt(copy.deepcopy(network).cpu(), pictures, goal, bf16=False)
     found = {
@@ -46,6 +48,12 @@ def check_device(
         _expect("embeddings of the network", distillation(vectors.cpu(), embeddings), at_most=EMBEDDINGS)
     cosine = torch.nn.functional.cosine_similarity(found[False][1].cpu(), slopes, dim=0)
     _expect("1 - the cosine of slopes", 1 - cosine, at_most=1 - SLOPES)
+
+
+def check_teacher(teacher: "Teacher", crops: Tensor, device: torch.device) -> None:
+    """Raises ValueError where a teacher on `device` says otherwise than on the CPU; `crops` as it takes them."""
+    own = copy.deepcopy(teacher).cpu()(crops)
+    _expect("embeddings of the teacher", distillation(teacher(crops.to(device)).cpu(), own), at_most=EMBEDDINGS)
 
 
 def views(crops: Tensor, options: Options) -> Tensor:

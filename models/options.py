@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from models.augment import SHARES, Augmentation
 from models.losses import LOSSES, ON_TRIPLETS
@@ -32,6 +32,7 @@ class Options:
     start_from: Path | None = knob(None, "weights to begin with: last.pt, served ONNX, published file")  # noqa: RUF009
     fresh_head: bool = knob(False, "with --start-from: what depends on the embedding size begins fresh though it fits")
     frozen_trunk: bool = knob(False, "with --start-from: learn only what begins fresh")
+    frozen_parts: tuple[str, ...] = knob((), "with --start-from: parts of the network that learn nothing, such as stem")
     people_share: float = knob(1.0, "share of the people to train on, drawn by the seed; smaller shares lie in larger")
     resume: bool = knob(False, "go on from OUT/last.pt exactly as if never interrupted")
 
@@ -106,10 +107,10 @@ def parse(description: str, words: list[str] | None = None) -> Options:
         parser.error(f"--growing: {chosen['network']} takes pictures of one size only")
     if not 0 < chosen["people_share"] <= 1:
         parser.error(f"--people-share {chosen['people_share']}: a share of the people lies above 0 and up to 1")
-    for flag in ("fresh_head", "frozen_trunk"):
+    for flag in ("fresh_head", "frozen_trunk", "frozen_parts"):
         if chosen[flag] and not chosen["start_from"]:
             parser.error(f"--{flag.replace('_', '-')}: there is no --start-from to take the rest of the weights from")
-        if chosen[flag] and chosen["start_from"].suffix == ".onnx":
+        if chosen[flag] and flag != "frozen_parts" and chosen["start_from"].suffix == ".onnx":
             parser.error(f"--{flag.replace('_', '-')}: a served file is read whole; start from a last.pt")
     if chosen["morphs"] and not (chosen["teacher"] and chosen["live_teacher"]):
         parser.error("--morphs: a made-up face has the teacher's word only: give --teacher and --live-teacher")
@@ -125,8 +126,7 @@ def _add(parser: "argparse._ActionsContainer", knob_: "Field[Any]") -> None:
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
     elif isinstance(default, tuple):
-        kind = type(default[0]) if default else Path
-        parser.add_argument(flag, type=_tuple_of(kind), default=default, metavar="A,B", help=text)
+        parser.add_argument(flag, type=_tuple_of(get_args(knob_.type)[0]), default=default, metavar="A,B", help=text)
     else:
         kind = {"pathlib.Path | None": Path, "float | None": float}.get(str(knob_.type), knob_.type)
         parser.add_argument(flag, type=kind, default=default, choices=knob_.metadata["choices"], help=text)

@@ -23,6 +23,8 @@ from tqdm import tqdm
 
 from app.faces.crop import TEMPLATE_112
 from models.augment import planes, resized
+from models.device_check import CROPS as CHECKED
+from models.device_check import check_teacher
 from models.ncnn import NcnnNetwork
 
 TEACHER_PX = 112
@@ -83,6 +85,8 @@ def main() -> None:
     finished = options.out.with_suffix(".parts")  # so that a stopped run goes on
     finished.mkdir(parents=True, exist_ok=True)
     parts = sorted(options.crops.glob("part-?????.npy"))
+    if device.type != "cpu" and parts:
+        check_teacher(teacher, torch.from_numpy(np.load(parts[0], mmap_mode="r")[:CHECKED].copy()), device)
     for path in tqdm(parts, unit="part"):
         if not (finished / path.name).exists():
             np.save(finished / "unfinished.npy", embed_part(teacher, np.load(path), device))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models.data import Crops
-from models.device_check import check_device
+from models.device_check import check_device, check_teacher
 from models.networks import build
 from models.options import Options
 
@@ -54,3 +54,24 @@ def test_other_embeddings_and_other_slopes_are_noticed(
     torch.manual_seed(0)
     with pytest.raises(ValueError, match=said):
         check_device(Unsteady(slopes_only), Crops(crops_folder), options, CPU)
+
+
+class Forgetful(nn.Module):
+    """A teacher whose answers depend on the order in which it is asked."""
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(torch.randn(len(crops), 16), dim=1)
+
+
+class Steady(nn.Module):
+    """A teacher that goes by the colours."""
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(crops.float().mean((1, 2)), dim=1)
+
+
+def test_a_teacher_that_says_otherwise_on_the_device_is_noticed(crops_folder: Path) -> None:
+    crops = Crops(crops_folder).pixels(np.arange(16))
+    check_teacher(Steady(), crops, CPU)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="embeddings of the teacher"):
+        check_teacher(Forgetful(), crops, CPU)  # type: ignore[arg-type]

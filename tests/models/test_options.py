@@ -26,6 +26,10 @@ def test_every_knob_is_a_flag_with_help(knob, capsys: pytest.CaptureFixture[str]
 def test_flags_are_read_in_their_types() -> None:
     words = ["--no-bf16", "--milestones", "0.5,0.9", "--margin", "0.3", "--start-from", "a.pt", "--blur", "0.25"]
     options = parse("", [*WORDS, *words, "--shift-px", "2", "--loss", "cosface", "--resume"])
+    assert parse("", [*WORDS, "--start-from", "a.onnx", "--frozen-parts", "stem,embedding"]).frozen_parts == (
+        "stem",
+        "embedding",
+    )
     assert (options.bf16, options.milestones, options.margin) == (False, (0.5, 0.9), 0.3)
     assert (options.start_from, options.loss, options.resume) == (Path("a.pt"), "cosface", True)
     assert (options.augmentation.blur, options.augmentation.shift_px) == (0.25, 2)
@@ -41,6 +45,7 @@ def test_flags_are_read_in_their_types() -> None:
         ("--milestones a,b", "invalid comma-separated float value: 'a,b'"),
         ("--people-share 0", "--people-share 0.0: a share of the people lies above 0 and up to 1"),
         ("--frozen-trunk", "--frozen-trunk: there is no --start-from"),
+        ("--frozen-parts stem", "--frozen-parts: there is no --start-from"),
         ("--fresh-head --start-from served.onnx", "--fresh-head: a served file is read whole"),
         ("--morphs 0.5", "--morphs: a made-up face has the teacher's word only"),
         ("--blur 1.5", "--blur 1.5: a share lies between 0 and 1"),

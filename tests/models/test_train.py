@@ -11,9 +11,11 @@ import torch
 
 from app.faces.embed import FaceEmbedder
 from models import export, train
+from models.begin import freeze
 from models.data import UNLABELLED, Crops
 from models.losses import LOSSES, ON_TRIPLETS
 from models.mining import NEGATIVES
+from models.networks import build
 from tests.models.conftest import write_crops
 
 pytestmark = [
@@ -95,6 +97,23 @@ def test_a_fresh_head_learns_on_a_trunk_that_stays_as_it_is(
         is_head = name.startswith(("embedding.linear", "embedding.norm"))
         assert torch.equal(weight, trunk["network"][name]) != is_head, name
     assert (trunk["data"], found["data"]) == ({"photographs": 48, "people": 8}, {"photographs": 24, "people": 4})
+
+
+def test_a_frozen_part_stays_as_it_is_norms_too(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    common = ["--network", "nn2", "--teacher", str(teacher), "--steps", "3"]
+    run(monkeypatch, crops_folder, tmp_path / "all", *common)
+    begun = ["--start-from", str(tmp_path / "all" / "last.pt"), "--frozen-parts", "stem"]
+    run(monkeypatch, crops_folder, tmp_path / "rest", *common, *begun)
+    before, after = (torch.load(tmp_path / name / "last.pt", weights_only=True)["network"] for name in ("all", "rest"))
+    for name, weight in after.items():
+        assert torch.equal(weight, before[name]) == name.startswith("stem."), name
+
+
+def test_a_part_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match="no part 'trunk' in this network: it has stem, modules_3_to_5, embedding"):
+        freeze(build("nn2", 128, 64), ["trunk"])
 
 
 def test_crops_are_scaled_to_a_smaller_input(
