@@ -22,8 +22,18 @@ class L2Pool(nn.Module):
     """Root of the mean square over 3x3, stride 1: the paper's L2 pooling (section 3.3)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = functional.avg_pool2d(x * x, 3, stride=1, padding=1)
-        return (mean + 1e-6).sqrt()
+        return (mean_around(x * x, framed=x.is_cuda) + 1e-6).sqrt()
+
+
+def mean_around(x: Tensor, *, framed: bool) -> Tensor:
+    """Means over 3x3, stride 1, with noughts around the map; `framed` puts them there first, for the same result.
+
+    On CUDA, PyTorch's slopes of a padded average are wrong for maps that are channels last (pytorch/pytorch issue 188344,
+    met with 2.11), and networks with this pool learn nothing there.
+    """
+    if framed:
+        return functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1)), 3, stride=1)
+    return functional.avg_pool2d(x, 3, stride=1, padding=1)
 
 
 class Embedding(nn.Module):

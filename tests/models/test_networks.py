@@ -1,6 +1,7 @@
 """The networks against the figures of the papers, and what every one of them must do."""
 
 import importlib.util
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from models import export
 from models.checkpoint import start_from
 from models.networks import NETWORKS, build, head
-from models.networks.blocks import LocalConv, Maxout
+from models.networks.blocks import LocalConv, Maxout, mean_around
 from models.networks.count import cost
 from models.networks.inception_resnet import package_file
 
@@ -82,6 +83,25 @@ def test_gradients_stay_finite_on_flat_pictures(grey: float) -> None:
     network = build("nn2").train()
     network(torch.full((4, 3, 64, 64), grey))[:, 0].sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_means_around_a_place_and_their_slopes_are_those_of_a_double_loop(framed: bool) -> None:
+    """Slopes too: those of PyTorch's own padded average were wrong on CUDA, and training learnt nothing there."""
+    x = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0)).contiguous(
+        memory_format=torch.channels_last
+    )
+    weights = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    means, slopes = torch.zeros_like(x), torch.zeros_like(x)
+    for y, x_ in product(range(4), range(5)):
+        rows, columns = slice(max(y - 1, 0), y + 2), slice(max(x_ - 1, 0), x_ + 2)
+        means[..., y, x_] = x[..., rows, columns].sum((2, 3)) / 9
+        slopes[..., rows, columns] += weights[..., y, x_, None, None] / 9
+    x.requires_grad_()
+    found = mean_around(x, framed=framed)
+    (found * weights).sum().backward()
+    torch.testing.assert_close(found.detach(), means)
+    torch.testing.assert_close(x.grad, slopes)
 
 
 def test_the_weighted_pool_begins_as_the_even_average() -> None:
