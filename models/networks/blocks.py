@@ -28,8 +28,8 @@ class L2Pool(nn.Module):
 def mean_around(x: Tensor, *, framed: bool) -> Tensor:
     """Means over 3x3, stride 1, with noughts around the map; `framed` puts them there first, for the same result.
 
-    On CUDA, PyTorch's slopes of a padded average are wrong for maps that are channels last (pytorch/pytorch issue 188344,
-    met with 2.11), and networks with this pool learn nothing there.
+    On CUDA, PyTorch's slopes of a padded average are wrong for maps that are channels last (pytorch/pytorch issue
+    188344, met with 2.11), and networks with this pool learn nothing there.
     """
     if framed:
         return functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1)), 3, stride=1)
