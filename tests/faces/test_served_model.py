@@ -15,7 +15,7 @@ from app.faces.embed import FaceEmbedder
 from tests.faces.conftest import WEIGHTS, photograph
 
 # The first eight coordinates of the astronaut's embedding.
-GOLDEN = [0.0846, -0.0192, 0.0498, -0.0039, -0.1021, 0.0632, 0.124, -0.016]
+GOLDEN = [0.0573, -0.037, 0.0441, 0.0082, -0.0747, 0.1077, 0.114, -0.0484]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_the_embedding_of_a_known_face_has_not_moved(
 def test_its_card_backs_thresholds_with_pairs_and_names_its_data(embedder: FaceEmbedder) -> None:
     card = embedder.card
     assert (card.embedding_size, card.input.crop_px) == (128, 112)
-    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5]
+    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
     assert card.calibration.impostor_pairs > 10_000_000
     assert card.calibration.min_far <= card.calibration.curve[-1].far
     assert {"data", "overlap", "teacher", "terms", "commit"} <= card.provenance.keys()
