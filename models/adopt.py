@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,40 +35,50 @@ from models.wrap import check, port, vectors, wrapped
 def adopt(options: argparse.Namespace) -> ModelCard:
     """Write the file with its card, which is returned; raises ValueError for what cannot be served."""
     model = onnx.load(options.network)
-    side = port(model).side or options.crop_px
-    spec = CropSpec().widened(options.margin_px).scaled(side)
-    expected = CardInput(
-        crop_px=side, colour=options.colour, mean=options.mean, std=options.std, template=spec.template
-    )
-    made = wrapped(model, side, options.output, mirrored=options.mirrored)
-    difference = check(model, made, vectors(model, options.output), side, mirrored=options.mirrored)
+    expected = _expected(options, port(model).side or options.crop_px)
+    side, mirrored = expected.crop_px, options.mirrored
+    made = wrapped(model, side, options.output, mirrored=mirrored)
+    difference = check(model, made, vectors(model, options.output), side, mirrored=mirrored)
     with tempfile.TemporaryDirectory() as temporary:
         unfinished = Path(temporary) / "network.onnx"
         onnx.save(made, unfinished)
-        acquired = acquire(options.people, recipe(options.work or Path(temporary), spec), processes=options.processes)
-        named = np.flatnonzero(acquired.crops.people != UNLABELLED)
-        embeddings = embed_crops(acquired.crops, unmarked(unfinished, expected, options.threads), spec, named)
-        found = calibrate(PairTable(embeddings, acquired.crops.people[named]), options.data)
-        card = ModelCard(
-            id=options.id,
-            architecture=_architecture(options),
-            embedding_size=embeddings.shape[1],
-            parameters=sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer),
-            input=expected,
-            default_far=options.default_far,
-            calibration=CardCalibration.model_validate(found.calibration),
-            provenance={"adopted_from": options.network.name, "source": options.source, "terms": options.terms},
-            results={
-                "parity_with_their_file": float(f"{difference:.2g}"),
-                "multiply_adds": multiply_adds.of(unfinished),
-            },
-        )
-        facts = {"photographs": acquired.photographs, "failures_to_acquire": acquired.failures}
-        card = with_calibration(card, found, None, **facts)
+        results = {
+            "parity_with_their_file": float(f"{difference:.2g}"),
+            "multiply_adds": multiply_adds.of(unfinished),
+        }
+        card = _card(options, expected, unfinished, results)
         write_card(unfinished, card)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(unfinished, options.out)
     return card
+
+
+def _expected(options: argparse.Namespace, side: int) -> CardInput:
+    """How the network is to be fed."""
+    spec = CropSpec().widened(options.margin_px).scaled(side)
+    return CardInput(crop_px=side, colour=options.colour, mean=options.mean, std=options.std, template=spec.template)
+
+
+def _card(options: argparse.Namespace, expected: CardInput, network: Path, results: dict[str, Any]) -> ModelCard:
+    """What is said of the network, with thresholds measured on `--people`; crops lie beside it unless kept."""
+    made = recipe(options.work or network.parent, expected.spec)
+    acquired = acquire(options.people, made, processes=options.processes)
+    named = np.flatnonzero(acquired.crops.people != UNLABELLED)
+    embeddings = embed_crops(acquired.crops, unmarked(network, expected, options.threads), expected.spec, named)
+    found = calibrate(PairTable(embeddings, acquired.crops.people[named]), options.data)
+    card = ModelCard(
+        id=options.id,
+        architecture=_architecture(options),
+        embedding_size=embeddings.shape[1],
+        parameters=sum(int(np.prod(tensor.dims)) for tensor in onnx.load(options.network).graph.initializer),
+        input=expected,
+        default_far=options.default_far,
+        calibration=CardCalibration.model_validate(found.calibration),
+        provenance={"adopted_from": options.network.name, "source": options.source, "terms": options.terms},
+        results=results,
+    )
+    facts = {"photographs": acquired.photographs, "failures_to_acquire": acquired.failures}
+    return with_calibration(card, found, None, **facts)
 
 
 def _architecture(options: argparse.Namespace) -> str:
