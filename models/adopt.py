@@ -23,10 +23,10 @@ import onnx
 
 from app.faces.card import CardCalibration, CardInput, ModelCard
 from app.faces.crop import CropSpec
-from models.calibrate import calibrate, with_calibration
+from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, print_points, with_calibration
 from models.data import UNLABELLED
 from models.evaluation import multiply_adds
-from models.export import write_card
+from models.export import MIRRORED, write_card
 from models.pairs import PairTable
 from models.photographs import acquire, embed_crops, recipe, unmarked
 from models.wrap import check, port, vectors, wrapped
@@ -46,7 +46,8 @@ def adopt(options: argparse.Namespace) -> ModelCard:
             "parity_with_their_file": float(f"{difference:.2g}"),
             "multiply_adds": multiply_adds.of(unfinished),
         }
-        card = _card(options, expected, unfinished, results)
+        parameters = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
+        card = _card(options, expected, unfinished, parameters, results)
         write_card(unfinished, card)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(unfinished, options.out)
@@ -59,18 +60,20 @@ def _expected(options: argparse.Namespace, side: int) -> CardInput:
     return CardInput(crop_px=side, colour=options.colour, mean=options.mean, std=options.std, template=spec.template)
 
 
-def _card(options: argparse.Namespace, expected: CardInput, network: Path, results: dict[str, Any]) -> ModelCard:
+def _card(
+    options: argparse.Namespace, expected: CardInput, network: Path, parameters: int, results: dict[str, Any]
+) -> ModelCard:
     """What is said of the network, with thresholds measured on `--people`; crops lie beside it unless kept."""
     made = recipe(options.work or network.parent, expected.spec)
     acquired = acquire(options.people, made, processes=options.processes)
-    named = np.flatnonzero(acquired.crops.people != UNLABELLED)
+    named = at_most(options.max_photographs, np.flatnonzero(acquired.crops.people != UNLABELLED))
     embeddings = embed_crops(acquired.crops, unmarked(network, expected, options.threads), expected.spec, named)
     found = calibrate(PairTable(embeddings, acquired.crops.people[named]), options.data)
     card = ModelCard(
         id=options.id,
-        architecture=_architecture(options),
+        architecture=(options.architecture or options.network.stem) + (MIRRORED if options.mirrored else ""),
         embedding_size=embeddings.shape[1],
-        parameters=sum(int(np.prod(tensor.dims)) for tensor in onnx.load(options.network).graph.initializer),
+        parameters=parameters,
         input=expected,
         default_far=options.default_far,
         calibration=CardCalibration.model_validate(found.calibration),
@@ -81,11 +84,6 @@ def _card(options: argparse.Namespace, expected: CardInput, network: Path, resul
     return with_calibration(card, found, None, **facts)
 
 
-def _architecture(options: argparse.Namespace) -> str:
-    named = str(options.architecture or options.network.stem)
-    return f"{named}, averaged with the mirror image" if options.mirrored else named
-
-
 def main() -> None:
     options = _parse()
     try:
@@ -93,10 +91,7 @@ def main() -> None:
     except ValueError as error:
         raise SystemExit(f"{options.network}: {error}") from error
     print(f"{options.out}: {card.embedding_size} coordinates, crops of {card.input.crop_px} px")
-    for point in card.calibration.operating_points:
-        print(
-            f"FAR {point.far:g}: threshold {point.threshold}, 95 % {point.ci95[0]} to {point.ci95[1]}, VAL {point.val}"
-        )
+    print_points(card.calibration)
 
 
 def _parse() -> argparse.Namespace:
@@ -118,6 +113,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--mirrored", action="store_true", help="average with the mirror image, for twice the time")
     parser.add_argument("--default-far", type=float, default=1e-3)
     parser.add_argument("--work", type=Path, help="keep crops here, so that an interrupted run goes on")
+    parser.add_argument("--max-photographs", type=int, default=MAX_PHOTOGRAPHS)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     return parser.parse_args()

@@ -63,15 +63,10 @@ def mapping_of_teacher(network: nn.Module, options: Options, crops: Crops, devic
     turn = rotation(wanted, known)
     # A network that knows nothing of the teacher, or is shown other faces than the teacher was, begins at what the
     # best constant answer is away: better seen now than after hours.
-    apart, constant = (float(np.square(wanted - to).sum(1).mean()) for to in (known @ turn.T, best_constant(wanted)))
+    apart = np.square(wanted @ turn - known).sum(1).mean()
+    constant = 2 - 2 * np.linalg.norm(wanted.mean(0))  # of unit vectors, from the unit vector along their mean
     print(f"begins at {apart:.3f} from the teacher, squared L2; the best constant answer is {constant:.3f} away")
     return mapped @ turn
-
-
-def best_constant(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The unit vector that is nearest to all of float32 (n, d)."""
-    mean: NDArray[np.float32] = vectors.mean(0)
-    return mean / np.linalg.norm(mean).clip(1e-6)
 
 
 def make_teacher(options: Options, device: torch.device) -> Teacher:

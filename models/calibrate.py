@@ -172,6 +172,11 @@ def _chosen(acquired: Acquired, labelled: bool, limit: int) -> NDArray[np.int64]
     wanted = np.flatnonzero(acquired.crops.people != UNLABELLED) if labelled else np.arange(len(acquired.crops))
     if not len(wanted):
         raise SystemExit("no photograph says who is in it: use --unlabelled")
+    return at_most(limit, wanted)
+
+
+def at_most(limit: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the photographs, or so many of them, drawn at random."""
     if len(wanted) > limit:
         print(f"{limit} of {len(wanted)} photographs are used, drawn at random; see --max-photographs")
         wanted = np.sort(np.random.default_rng(1).choice(wanted, limit, replace=False))
@@ -192,13 +197,15 @@ def _print(found: Calibrated, facts: dict[str, Any]) -> None:
     print(
         f"{result['people']} people, {result['impostor_pairs']:,} impostor pairs, {result['genuine_pairs']:,} genuine"
     )
-    for point in result["operating_points"]:
-        val = "" if point["val"] is None else f", VAL {point['val']}"
-        print(
-            f"FAR {point['far']:g}: threshold {point['threshold']}, 95 % {point['ci95'][0]} to {point['ci95'][1]}{val}"
-        )
+    print_points(CardCalibration.model_validate(result))
     for far, reason in found.refused.items():
         print(f"FAR {far}: refused, {reason}")
+
+
+def print_points(calibration: CardCalibration) -> None:
+    for point in calibration.operating_points:
+        val = "" if point.val is None else f", VAL {point.val}"
+        print(f"FAR {point.far:g}: threshold {point.threshold}, 95 % {point.ci95[0]} to {point.ci95[1]}{val}")
 
 
 def _parse() -> argparse.Namespace:

@@ -6,7 +6,6 @@ the device, of its libraries, or of this code.
 """
 
 import copy
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,6 @@ from models.augment import augment
 from models.data import Crops
 from models.losses import distillation
 from models.options import Options
-
-if TYPE_CHECKING:
-    from models.teacher import Teacher
 
 CROPS = 16
 # Largest mean absolute difference of pictures within -1..1: a sample of a turned picture may fall beside an edge.
@@ -29,7 +25,7 @@ SLOPES = 0.9
 
 
 def check_device(
-    network: nn.Module, crops: Crops, options: Options, device: torch.device, teacher: "Teacher | None" = None
+    network: nn.Module, crops: Crops, options: Options, device: torch.device, teacher: nn.Module | None = None
 ) -> None:
     """Raises ValueError where `device` and CPU disagree: what was compared, measured against allowed."""
     chosen = crops.spread(CROPS)
@@ -50,7 +46,7 @@ def check_device(
     _expect("1 - the cosine of slopes", 1 - cosine, at_most=1 - SLOPES)
 
 
-def check_teacher(teacher: "Teacher", crops: Tensor, device: torch.device) -> None:
+def check_teacher(teacher: nn.Module, crops: Tensor, device: torch.device) -> None:
     """Raises ValueError where a teacher on `device` says otherwise than on the CPU; `crops` as it takes them."""
     own = copy.deepcopy(teacher).cpu()(crops)
     _expect("embeddings of the teacher", distillation(teacher(crops.to(device)).cpu(), own), at_most=EMBEDDINGS)

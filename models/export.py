@@ -32,6 +32,7 @@ from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
 
+MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
 PARITY = 1e-4
 
@@ -126,7 +127,7 @@ def main() -> None:
         id=options.id,
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D"
         + (f", crops of {trained['input_px']} px magnified" if trained["input_px"] < trained["side"] else "")
-        + (", averaged with the mirror image" if options.mirrored else ""),
+        + (MIRRORED if options.mirrored else ""),
         embedding_size=trained["embedding_size"],
         parameters=sum(p.numel() for p in network.parameters()),
         input=expected,

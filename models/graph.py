@@ -17,13 +17,15 @@ _ALL = 2**31 - 1  # more boxes than suppression will ever be asked for
 class Graph:
     """Nodes and constants in the order in which they were added; each method gives the name of its output."""
 
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
+    def __init__(self, prefix: str = "") -> None:
+        """`prefix`: of every name, where nodes are to stand beside those of another graph."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._prefix = prefix
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{kind.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        name = f"{self._prefix}{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def floats(self, values: ArrayLike) -> str:
@@ -63,16 +65,16 @@ class Graph:
     ) -> onnx.ModelProto:
         """The checked model: inputs of float32 and int64 with their shapes, and its one output, which is `result`."""
         ((name, shape),) = output.items()
-        nodes = [*self._nodes, helper.make_node("Identity", [result], [name])]
+        nodes = [*self.nodes, helper.make_node("Identity", [result], [name])]
         inputs = [helper.make_tensor_value_info(key, TensorProto.FLOAT, value) for key, value in floats.items()]
         inputs += [helper.make_tensor_value_info(key, TensorProto.INT64, value) for key, value in (ints or {}).items()]
         outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
-        graph = helper.make_graph(nodes, "graph", inputs, outputs, self._constants)
+        graph = helper.make_graph(nodes, "graph", inputs, outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
         onnx.checker.check_model(model, full_check=True)
         return model
 
     def _constant(self, values: NDArray[Any]) -> str:
-        name = f"constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(values.copy(order="C"), name))
+        name = f"{self._prefix}constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(values.copy(order="C"), name))
         return name

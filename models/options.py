@@ -110,7 +110,8 @@ def parse(description: str, words: list[str] | None = None) -> Options:
     for flag in ("fresh_head", "frozen_trunk", "frozen_parts"):
         if chosen[flag] and not chosen["start_from"]:
             parser.error(f"--{flag.replace('_', '-')}: there is no --start-from to take the rest of the weights from")
-        if chosen[flag] and flag != "frozen_parts" and chosen["start_from"].suffix == ".onnx":
+    for flag in ("fresh_head", "frozen_trunk"):
+        if chosen[flag] and chosen["start_from"].suffix == ".onnx":
             parser.error(f"--{flag.replace('_', '-')}: a served file is read whole; start from a last.pt")
     if chosen["morphs"] and not (chosen["teacher"] and chosen["live_teacher"]):
         parser.error("--morphs: a made-up face has the teacher's word only: give --teacher and --live-teacher")

@@ -1,12 +1,14 @@
 """Somebody else's ONNX network as one that the service takes: any number of faces in, unit vectors out."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx import TensorProto, helper, version_converter
+
+from models.graph import Graph
 
 # Sums take their axes as an input from here on.
 _OPSET = 13
@@ -54,23 +56,25 @@ def wrapped(model: onnx.ModelProto, side: int, output: str | None = None, *, mir
     taken, given = port(model), vectors(model, output)
     if max(entry.version for entry in model.opset_import if not entry.domain) < _OPSET:
         model = version_converter.convert_version(model, _OPSET)
-    before, after = _Chain("adopted_before", _FACES), _Chain("adopted_after", given)
+    before, after = Graph("adopted_before_"), Graph("adopted_after_")
+    faces = _FACES
     if mirrored:
-        before.then("Slice", *before.ints([-1], [-(2**31)], [3], [-1]))  # from the last column to the first
-        before.last = before.op("Concat", _FACES, before.last, axis=0)
+        from_the_last_column = (before.ints([number]) for number in (-1, -(2**31), 3, -1))
+        faces = before.op("Concat", faces, before.op("Slice", faces, *from_the_last_column), axis=0)
     if taken.colours_last:
-        before.then("Transpose", perm=[0, 2, 3, 1])
-    before.then("Identity", gives=taken.name)
-    after.then("Flatten", axis=1)
-    after.then("LpNormalization", axis=1, p=2)
-    if mirrored:
-        size = answers(model, np.zeros((1, 3, side, side), np.float32), given).shape[1]
-        after.then("Reshape", *after.ints([2, -1, size]))
-        after.then("ReduceSum", *after.ints([0]), keepdims=0)
-        after.then("LpNormalization", axis=1, p=2)
-    after.then("Identity", gives=_EMBEDDINGS)
+        faces = before.op("Transpose", faces, perm=[0, 2, 3, 1])
+    rows = after.op("LpNormalization", after.op("Flatten", given, axis=1), axis=1, p=2)
+    if mirrored:  # (2n, d) as (2, n, d), where 0 stands for d
+        pairs = after.op("Reshape", after.op("Unsqueeze", rows, after.ints([1])), after.ints([2, -1, 0]))
+        rows = after.op("LpNormalization", after.op("ReduceSum", pairs, after.ints([0]), keepdims=0), axis=1, p=2)
     graph = helper.make_graph(
-        [*before.nodes, *model.graph.node, *after.nodes],
+        [
+            *before.nodes,
+            helper.make_node("Identity", [faces], [taken.name]),
+            *model.graph.node,
+            *after.nodes,
+            helper.make_node("Identity", [rows], [_EMBEDDINGS]),
+        ],
         "adopted",
         [helper.make_tensor_value_info(_FACES, TensorProto.FLOAT, ["n", 3, side, side])],
         [helper.make_tensor_value_info(_EMBEDDINGS, TensorProto.FLOAT, ["n", "d"])],
@@ -81,34 +85,12 @@ def wrapped(model: onnx.ModelProto, side: int, output: str | None = None, *, mir
     )
 
 
-class _Chain:
-    """Nodes one after another, with their constants; `last` is what the next takes."""
-
-    def __init__(self, prefix: str, first: str) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.last, self._prefix = first, prefix
-
-    def then(self, kind: str, *more: str, gives: str | None = None, **attributes: Any) -> None:
-        self.last = self.op(kind, self.last, *more, gives=gives, **attributes)
-
-    def op(self, kind: str, *inputs: str, gives: str | None = None, **attributes: Any) -> str:
-        name = gives or f"{self._prefix}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def ints(self, *values: list[int]) -> list[str]:
-        names = [f"{self._prefix}_ints_{len(self.constants) + i}" for i in range(len(values))]
-        pairs = zip(names, values, strict=True)
-        self.constants.extend(numpy_helper.from_array(np.array(value, np.int64), name) for name, value in pairs)
-        return names
-
-
 def check(model: onnx.ModelProto, made: onnx.ModelProto, given: str, side: int, *, mirrored: bool = False) -> float:
     """Largest difference of a coordinate from what the network itself gives; raises ValueError above `PARITY`."""
     faces = np.random.default_rng(0).uniform(-1, 1, (3, 3, side, side)).astype(np.float32)
     looks = [faces, faces[..., ::-1]] if mirrored else [faces]
-    wanted = _unit(np.sum([_unit(answers(model, look, given)) for look in looks], axis=0))
+    alone = _unit(answers(model, np.concatenate(looks), given))
+    wanted = _unit(alone.reshape(len(looks), len(faces), -1).sum(axis=0))
     try:
         found = _session(made).run(None, {_FACES: faces})[0]
     except Exception as error:  # what ONNX Runtime raises has no class of its own

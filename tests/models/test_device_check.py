@@ -72,6 +72,6 @@ class Steady(nn.Module):
 
 def test_a_teacher_that_says_otherwise_on_the_device_is_noticed(crops_folder: Path) -> None:
     crops = Crops(crops_folder).pixels(np.arange(16))
-    check_teacher(Steady(), crops, CPU)  # type: ignore[arg-type]
+    check_teacher(Steady(), crops, CPU)
     with pytest.raises(ValueError, match="embeddings of the teacher"):
-        check_teacher(Forgetful(), crops, CPU)  # type: ignore[arg-type]
+        check_teacher(Forgetful(), crops, CPU)

@@ -36,6 +36,18 @@ def run(monkeypatch: pytest.MonkeyPatch, crops: Path, out: Path, *arguments: str
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
+def gone_on(
+    monkeypatch: pytest.MonkeyPatch, crops: Path, teacher: Path, folder: Path, *more: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The checkpoints of a short run, and of one that starts from it with more said."""
+    common = ["--network", "nn2", "--teacher", str(teacher), "--steps", "3"]
+    first, second = folder / "first", folder / "second"
+    run(monkeypatch, crops, first, *common)
+    run(monkeypatch, crops, second, *common, "--start-from", str(first / "last.pt"), *more)
+    before, after = (torch.load(out / "last.pt", weights_only=True) for out in (first, second))
+    return before, after
+
+
 @pytest.fixture(scope="module")
 def teacher(crops_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One direction for each person."""
@@ -88,11 +100,8 @@ def test_a_teacher_of_another_embedding_size_is_imitated_as_far_as_it_goes(
 def test_a_fresh_head_learns_on_a_trunk_that_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    common = ["--network", "nn2", "--teacher", str(teacher), "--steps", "3"]
-    run(monkeypatch, crops_folder, tmp_path / "trunk", *common)
-    begun = ["--start-from", str(tmp_path / "trunk" / "last.pt"), "--fresh-head", "--frozen-trunk"]
-    run(monkeypatch, crops_folder, tmp_path / "head", *common, *begun, "--people-share", "0.5")
-    trunk, found = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("trunk", "head"))
+    more = ["--fresh-head", "--frozen-trunk", "--people-share", "0.5"]
+    trunk, found = gone_on(monkeypatch, crops_folder, teacher, tmp_path, *more)
     for name, weight in found["network"].items():
         is_head = name.startswith(("embedding.linear", "embedding.norm"))
         assert torch.equal(weight, trunk["network"][name]) != is_head, name
@@ -102,13 +111,9 @@ def test_a_fresh_head_learns_on_a_trunk_that_stays_as_it_is(
 def test_a_frozen_part_stays_as_it_is_norms_too(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    common = ["--network", "nn2", "--teacher", str(teacher), "--steps", "3"]
-    run(monkeypatch, crops_folder, tmp_path / "all", *common)
-    begun = ["--start-from", str(tmp_path / "all" / "last.pt"), "--frozen-parts", "stem"]
-    run(monkeypatch, crops_folder, tmp_path / "rest", *common, *begun)
-    before, after = (torch.load(tmp_path / name / "last.pt", weights_only=True)["network"] for name in ("all", "rest"))
-    for name, weight in after.items():
-        assert torch.equal(weight, before[name]) == name.startswith("stem."), name
+    before, after = gone_on(monkeypatch, crops_folder, teacher, tmp_path, "--frozen-parts", "stem")
+    for name, weight in after["network"].items():
+        assert torch.equal(weight, before["network"][name]) == name.startswith("stem."), name
 
 
 def test_a_part_that_is_not_there_is_named_with_those_that_are() -> None:
