@@ -43,6 +43,10 @@ class Options:
     growing: float = knob(0.0, "share of training on smaller pictures")
     growing_scales: tuple[float, ...] = knob((5 / 7, 6 / 7), "their sides, one after another, as shares of the side")
 
+    similarity_weight: float = knob(0.0, "with --teacher: weight of whom a face resembles, beside distillation")
+    similarity_faces: int = knob(32_768, "faces of others that each batch is compared with, by the teacher's word")
+    similarity_temperature: float = knob(0.08, "what cosines are divided by: lower looks at the nearest faces only")
+
     loss: str = knob("triplet", "what is learnt from who is who", tuple(LOSSES))
     loss_weight: float = knob(0.0, "weight of that loss beside distillation; without a teacher it is 1")
     margin: float | None = knob(None, "of the loss, in its own measure; otherwise its paper's")
@@ -115,6 +119,8 @@ def parse(description: str, words: list[str] | None = None) -> Options:
             parser.error(f"--{flag.replace('_', '-')}: a served file is read whole; start from a last.pt")
     if chosen["morphs"] and not (chosen["teacher"] and chosen["live_teacher"]):
         parser.error("--morphs: a made-up face has the teacher's word only: give --teacher and --live-teacher")
+    if chosen["similarity_weight"] and not chosen["teacher"]:
+        parser.error("--similarity-weight: whom a face resembles is the teacher's word: give --teacher")
     if chosen["mine_steps"] and chosen["loss"] not in ON_TRIPLETS:
         parser.error(f"--mine-steps: {chosen['loss']} takes no triplets; {' and '.join(ON_TRIPLETS)} do")
     return Options(augmentation=picked, **chosen)

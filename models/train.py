@@ -27,6 +27,7 @@ from models.networks import build
 from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
 from models.schedule import make_optimiser, set_learning_rate, side_at
+from models.similarity import Similarities
 from models.targets import targets
 
 
@@ -57,6 +58,7 @@ def train(options: Options) -> None:
     if device.type != "cpu":
         check_device(network, crops, options, device, teacher)
     loss = make_loss(options, len(crops.names))
+    similarities = Similarities(crops.teacher, options, device) if options.similarity_weight else None
     learning = [network] if loss is None else [network, loss.to(device)]
     counts = {"photographs": len(crops), "people": len(crops.names)}
     run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.input_px, options.crop_px), counts)
@@ -78,7 +80,7 @@ def train(options: Options) -> None:
         set_learning_rate(run.optimiser, options, progress)
         batch = next(feed)
         batch = batch._replace(images=resized(batch.images, side_at(options, progress)))
-        losses = train_step(run, batch, options, device)
+        losses = train_step(run, batch, options, device, similarities)
         run.step, run.elapsed_seconds = step + 1, time.monotonic() - begun
         run.summed_steps += 1
         for name, value in losses.items():
@@ -130,7 +132,9 @@ def online_indices(crops: Crops, options: Options) -> Iterator[NDArray[np.int64]
     return shuffled(len(crops), options.batch_size, options.seed)
 
 
-def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -> dict[str, float | Tensor]:
+def train_step(
+    run: Run, batch: Batch, options: Options, device: torch.device, similarities: Similarities | None = None
+) -> dict[str, float | Tensor]:
     """One update; returns the parts of the loss, and the share of active triplets where there are triplets.
 
     What lies on a GPU stays there: reading a number would wait for it.
@@ -143,6 +147,9 @@ def train_step(run: Run, batch: Batch, options: Options, device: torch.device) -
     if batch.teacher.shape[1]:
         imitation = distillation(embeddings, batch.teacher)
         total, seen["distillation"] = total + imitation, imitation.detach()
+    if similarities is not None:
+        resemblance = similarities(embeddings, batch.teacher, run.step)
+        total, seen["similarity"] = total + options.similarity_weight * resemblance, resemblance.detach()
     if run.loss is not None:
         value, measures = loss_on_people(run.loss, embeddings, batch.people, options)
         total, seen[options.loss] = total + (options.loss_weight if seen else 1.0) * value, value.detach()

@@ -79,6 +79,20 @@ def test_distillation_brings_a_student_nearer_to_its_teacher(
     assert log[-1]["distillation"] < log[0]["distillation"] - 0.2
 
 
+def test_similarities_are_learnt_beside_the_embeddings_and_resumed_bit_for_bit(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    arguments = [*SMALL, "--teacher", str(teacher), "--similarity-weight", "2", "--similarity-faces", "20"]
+    arguments += ["--similarity-temperature", "0.3", "--passes", "8"]
+    log = run(monkeypatch, crops_folder, tmp_path / "whole", *arguments)
+    assert set(log[0]) == {"step", "seconds", "distillation", "similarity"}
+    assert log[-1]["similarity"] < 0.9 * log[0]["similarity"]
+    interrupted(monkeypatch, 4, crops_folder, tmp_path / "broken", *arguments)
+    run(monkeypatch, crops_folder, tmp_path / "broken", *arguments, "--resume")
+    whole, resumed = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
+    assert_same(resumed["network"], whole["network"])
+
+
 def test_triplets_alone_train_without_a_teacher(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path
 ) -> None:
