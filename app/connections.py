@@ -12,7 +12,9 @@ class BoundedHeaders(HttpToolsProtocol):
     """Closes a connection whose request headers are not whole in time (408, RFC 9110 section 15.5.9) or too many (431).
 
     The time begins with the connection, or with the first byte after an answer; how long a connection may be silent
-    between requests is `timeout_keep_alive`. One that sends nothing at all is closed without a word.
+    between requests is `timeout_keep_alive`. One that sends nothing at all is closed without a word. Headers that come
+    while an earlier request is answered count, and so do trailers, which follow a chunked body (RFC 9112, section
+    7.1.2).
     """
 
     header_timeout_seconds: ClassVar[float] = 10.0
@@ -20,7 +22,7 @@ class BoundedHeaders(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._timer: asyncio.TimerHandle | None = None
-        self._in_body = False
+        self._in_body = self._refused = False
         super().connection_made(transport)
         self._start_timer()
 
@@ -35,6 +37,19 @@ class BoundedHeaders(HttpToolsProtocol):
                 return
             self._header_bytes += len(data)
         super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._field_bytes = 0
+        if self._timer is None:  # behind an earlier request
+            self._start_timer()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._field_bytes += len(name) + len(value)
+        if self._field_bytes <= self.max_header_bytes:
+            super().on_header(name, value)
+        else:
+            self._refuse("431 Request Header Fields Too Large")
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
@@ -67,7 +82,10 @@ class BoundedHeaders(HttpToolsProtocol):
 
     def _refuse(self, status: str) -> None:
         self._stop_timer()
-        self.transport.write(_REFUSAL.format(status).encode("ascii"))
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not (answering or self._in_body or self._refused):  # into an answer, or after it, nothing can be written
+            self.transport.write(_REFUSAL.format(status).encode("ascii"))
+        self._refused = True
         self.transport.close()
 
 

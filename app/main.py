@@ -137,6 +137,7 @@ def open_service(settings: Settings) -> Iterator[FaceService]:
                 limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
                 required=_quality_requirements(settings),
                 min_face_px=settings.min_face_px,
+                detect_side_px=settings.detect_side_px,
             ),
             inference=settings.inference_in,
             workers=settings.image_workers,

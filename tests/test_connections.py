@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -77,6 +78,23 @@ def test_headers_without_an_end_are_answered_431(connection: socket.socket) -> N
     time.sleep(0.2)
     connection.sendall(b"a" * 4096)
     assert rest(connection).startswith(b"HTTP/1.1 431")
+
+
+def test_trailers_without_an_end_end_the_connection(connection: socket.socket) -> None:
+    head = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
+    connection.sendall(head + b"\r\n\r\n0\r\n")
+    started = time.monotonic()
+    assert rest(connection, piece=b"X-A: b\r\n" * 100) == b""
+    assert time.monotonic() - started < ENDED_WITHIN_SECONDS / 2
+
+
+def test_headers_without_an_end_behind_an_answer_end_the_connection(connection: socket.socket) -> None:
+    connection.sendall(b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n" + REQUEST)
+    connection.settimeout(0.5)
+    with suppress(TimeoutError, ConnectionError):
+        for _ in range(10_000):  # nothing is read, so the answer is not over
+            connection.sendall(b"X-A: " + b"a" * 1000 + b"\r\n")
+    assert rest(connection).count(b"HTTP/1.1 ") <= 1  # and it does end
 
 
 def test_the_headers_of_a_second_request_are_waited_for_no_longer(connection: socket.socket) -> None:

@@ -6,7 +6,7 @@ Photographs stay in memory: a form's files are never spooled to disk.
 from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_core import from_json
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
@@ -14,17 +14,17 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from app.api.access import check_gallery
+from app.api.fields import MAX_PARTS
 from app.api.problems import bad_request
 from app.errors import BadRequest, UnsupportedFormat
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
-_MAX_FORM_PARTS = 200
 _MULTIPART, _JSON = b"multipart/form-data", b"application/json"
 
 
 async def read_fields(request: Request, model: type[Fields]) -> Fields:
-    """The body as `model`. Raises BadRequest naming every fault, or UnsupportedFormat for another content type.
+    """The body as `model`. Raises BadRequest naming its faults, or UnsupportedFormat for another content type.
 
     A field `gallery` must be one that the caller's key reaches; Forbidden otherwise.
     """
@@ -39,6 +39,7 @@ async def read_fields(request: Request, model: type[Fields]) -> Fields:
             "application/json",
             field="Content-Type",
         )
+    _check_address(request, model)
     try:
         fields = model.model_validate(given)
     except ValidationError as error:
@@ -48,6 +49,15 @@ async def read_fields(request: Request, model: type[Fields]) -> Fields:
     return fields
 
 
+def _check_address(request: Request, model: type[BaseModel]) -> None:
+    """Raise BadRequest for a field of the body that stands in the address, where it would be passed over."""
+    for name, field in model.model_fields.items():
+        aliases = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name]
+        for given in aliases:
+            if given in request.query_params:
+                raise BadRequest(f"{given} is given in the address; it belongs into the body", field=str(given))
+
+
 def _read_json(body: bytes) -> dict[str, Any]:
     try:
         given = from_json(body, allow_inf_nan=False)
@@ -55,6 +65,9 @@ def _read_json(body: bytes) -> dict[str, Any]:
         raise BadRequest(f"the body is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise BadRequest("the body must be a JSON object")
+    # Each unknown one becomes a fault of its own, which takes a thousand times its bytes.
+    if len(given) > MAX_PARTS:
+        raise BadRequest(f"the body has {len(given)} members; the limit is {MAX_PARTS}")
     return given
 
 
@@ -81,7 +94,7 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = 2**62
 
     def __init__(self, request: Request) -> None:
-        limits = {"max_files": _MAX_FORM_PARTS, "max_fields": _MAX_FORM_PARTS, "max_part_size": self.spool_max_size}
+        limits = {"max_files": MAX_PARTS, "max_fields": MAX_PARTS, "max_part_size": self.spool_max_size}
         super().__init__(request.headers, self._to_the_end(request), **limits)
         self._ended = False
 

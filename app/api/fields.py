@@ -5,6 +5,7 @@ import binascii
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AwareDatetime,
     BaseModel,
@@ -17,6 +18,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, from_json
 
 from app.domain import DEFAULT_GALLERY, DuplicatePolicy, FaceChoice, SubjectChanges
+from app.errors import BadRequest
+from app.gallery.checks import check_subject_id
+
+MAX_PARTS = 200  # of a form; members of a JSON object; images of a list
 
 # No control characters: they hide in logs and terminals, and PostgreSQL has no NUL.
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]+$"
@@ -46,7 +51,12 @@ def _from_base64(text: str) -> bytes:
 
 
 def _list_of_one(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    if len(value) > MAX_PARTS:
+        reason = {"given": len(value), "limit": MAX_PARTS}
+        raise PydanticCustomError("images", "there are {given} images; the limit is {limit}", reason)
+    return value
 
 
 def _no_boolean(value: Any) -> Any:
@@ -54,6 +64,13 @@ def _no_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticCustomError("number", "a number is wanted, not a boolean")
     return value
+
+
+def _fit_for_a_path(subject_id: str) -> str:
+    try:
+        return check_subject_id(subject_id)
+    except BadRequest as error:
+        raise PydanticCustomError("subject_id", "{reason}", {"reason": error.message}) from None
 
 
 def _json_object(value: Any) -> Any:
@@ -80,6 +97,7 @@ MaxFaces = Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)]
 Revision = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_no_boolean)]
 GalleryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
+NewSubjectId = Annotated[SubjectId, AfterValidator(_fit_for_a_path)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE)]
 
 
@@ -184,7 +202,7 @@ class IdentifyFields(_Body):
 class EnrollFields(_Body):
     """Photographs of one subject."""
 
-    subject_id: SubjectId
+    subject_id: NewSubjectId
     image: Images = Field(validation_alias=AliasChoices("image", "img", "file"))
     gallery: GalleryName = DEFAULT_GALLERY
     name: Name | None = None

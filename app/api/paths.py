@@ -26,7 +26,7 @@ class EncodedSlashes:
         raw_path: bytes | None = scope.get("raw_path")
         if scope["type"] == "http" and raw_path is not None and b"%2f" in raw_path.lower():
             path = raw_path.decode("latin-1").replace("%2f", "%2F").replace("%2F", _SLASH)
-            scope = {**scope, "path": unquote(path)}
+            scope["path"] = unquote(path)  # in place: the log is told of the route in the same scope
         await self._app(scope, receive, send)
 
 

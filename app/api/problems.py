@@ -49,6 +49,7 @@ _DETAIL_OF_STATUS = {404: "there is nothing at this path", 405: "this path does 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _RETRY_AFTER_SECONDS = "1"
+_MAX_FAULTS = 100
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -107,8 +108,9 @@ def document(
 
 
 def bad_request(faults: list[Any]) -> BadRequest:
-    """One BadRequest from pydantic's list of faults: the first as the message, all of them as facts."""
-    errors = [{"field": ".".join(map(str, fault["loc"])), "message": _sentence(fault)} for fault in faults]
+    """One BadRequest from pydantic's list of faults: the first as the message, up to 100 of them as facts."""
+    told = faults[:_MAX_FAULTS]
+    errors = [{"field": ".".join(map(str, fault["loc"])), "message": _sentence(fault)} for fault in told]
     first = errors[0]
     return BadRequest(f"{first['field']}: {first['message']}", field=first["field"], errors=errors)
 

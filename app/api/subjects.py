@@ -21,7 +21,16 @@ from app.keys.key import Scope
 
 router = APIRouter(prefix="/gallery", tags=["gallery"])
 
-GalleryInQuery = Annotated[GalleryName, Query(description="name of the gallery")]
+
+class GalleryQuery(BaseModel):
+    """Which gallery; a parameter that is not known is an error, lest a misspelt one leads to the default gallery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gallery: GalleryName = Field(DEFAULT_GALLERY, description="name of the gallery")
+
+
+InGallery = Annotated[GalleryQuery, Query()]
 
 _FACE_ID = "6f1e7c1c-3b0e-4b43-9c55-3d7b5d2f7c11"
 _SUBJECT: dict[str, Any] = {
@@ -142,10 +151,8 @@ async def list_subjects(query: Annotated[SubjectsQuery, Query()], service: Servi
 @router.get(
     "/subjects/{subject_id}", dependencies=_ACCESS, summary="One subject", responses=problems(*_SUBJECT_PROBLEMS)
 )
-async def get_subject(
-    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
-) -> Subject:
-    return Subject.of(await service.records.subject(gallery, subject_id))
+async def get_subject(subject_id: SubjectInPath, service: Service, query: InGallery) -> Subject:
+    return Subject.of(await service.records.subject(query.gallery, subject_id))
 
 
 @router.patch(
@@ -157,10 +164,10 @@ async def get_subject(
     responses=body_problems(*_SUBJECT_PROBLEMS),
 )
 async def change_subject(
-    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
+    request: Request, subject_id: SubjectInPath, service: Service, query: InGallery
 ) -> ChangedSubject:
     fields = await read_fields(request, SubjectChangeFields)
-    subject, indexed = await service.records.change_subject(gallery, subject_id, fields.changes)
+    subject, indexed = await service.records.change_subject(query.gallery, subject_id, fields.changes)
     return ChangedSubject(**Subject.of(subject).model_dump(), indexed=indexed)
 
 
@@ -171,10 +178,8 @@ async def change_subject(
     description="Answered after the subject can no longer be found on this replica.",
     responses=problems(*_SUBJECT_PROBLEMS),
 )
-async def delete_subject(
-    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
-) -> Erased:
-    erased = await service.records.erase_subject(gallery, subject_id)
+async def delete_subject(subject_id: SubjectInPath, service: Service, query: InGallery) -> Erased:
+    erased = await service.records.erase_subject(query.gallery, subject_id)
     return Erased(erased=ErasedFaces(faces=erased.faces), revision=erased.revision)
 
 
@@ -187,13 +192,13 @@ async def delete_subject(
     responses=image_problems("no_face", "several_faces", "far_not_supported", "gallery_not_found", "subject_not_found"),
 )
 async def verify_subject(
-    request: Request, subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
+    request: Request, subject_id: SubjectInPath, service: Service, query: InGallery
 ) -> SubjectVerifyResponse:
     fields = await read_fields(request, SubjectVerifyFields)
     answer = await service.verify_subject(
         fields.image,
         subject_id,
-        gallery=gallery,
+        gallery=query.gallery,
         threshold=fields.threshold,
         far=fields.far,
         choice=fields.choice,
@@ -207,10 +212,8 @@ async def verify_subject(
     summary="A subject's faces",
     responses=problems(*_SUBJECT_PROBLEMS),
 )
-async def list_faces(
-    subject_id: SubjectInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY
-) -> GalleryFaces:
-    found = await service.records.faces(gallery, subject_id)
+async def list_faces(subject_id: SubjectInPath, service: Service, query: InGallery) -> GalleryFaces:
+    found = await service.records.faces(query.gallery, subject_id)
     return GalleryFaces(
         items=[GalleryFace(face_id=f.face_id, created_at=f.created_at, crop_kept=f.crop_kept) for f in found]
     )
@@ -224,8 +227,8 @@ async def list_faces(
     response_class=WebpResponse,
     responses=problems("bad_request", "gallery_not_found", "face_not_found", "crop_not_kept", "not_ready"),
 )
-async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY) -> Response:
-    return WebpResponse.of(await service.records.crop(gallery, face_id))
+async def get_crop(face_id: FaceInPath, service: Service, query: InGallery) -> Response:
+    return WebpResponse.of(await service.records.crop(query.gallery, face_id))
 
 
 @router.delete(
@@ -235,5 +238,5 @@ async def get_crop(face_id: FaceInPath, service: Service, gallery: GalleryInQuer
     description="Answered after the face can no longer be found on this replica. The subject stays, faces or not.",
     responses=problems("bad_request", "gallery_not_found", "face_not_found", "not_ready"),
 )
-async def delete_face(face_id: FaceInPath, service: Service, gallery: GalleryInQuery = DEFAULT_GALLERY) -> Erased:
-    return Erased(erased=ErasedFaces(faces=1), revision=await service.records.erase_face(gallery, face_id))
+async def delete_face(face_id: FaceInPath, service: Service, query: InGallery) -> Erased:
+    return Erased(erased=ErasedFaces(faces=1), revision=await service.records.erase_face(query.gallery, face_id))

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from app.errors import ConfigurationError
+
+_BEGINNING = b'{"subject_id": '  # of each line
 
 ENROLLED, EXISTED, REJECTED = "enrolled", "existed", "rejected"
 
@@ -113,19 +116,25 @@ def _by_path(known: Mapping[tuple[str, str], Outcome]) -> dict[tuple[str, str], 
 
 
 def _read(path: Path) -> dict[tuple[str, str], Outcome]:
+    """What the file holds; the end of a run that was killed while it wrote is cut off."""
     known = {}
-    lines = path.read_text("utf-8").splitlines()
+    content = path.read_bytes()
+    *lines, rest = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
             values = json.loads(line)
             lists = {name: tuple(values[name]) for name in ("reasons", "duplicates")}
             outcome = Outcome(**{**values, **lists, "earlier": True})
         except (ValueError, TypeError, KeyError):
-            if number == len(lines):  # the end of a run that was killed while it wrote
-                break
-            raise ConfigurationError(
-                f"{path}, line {number}: not the state of an enrolment; --state names another"
-            ) from None
+            raise _not_ours(path, number) from None
         if outcome.content_sha256 is not None:
             known[outcome.subject_id, outcome.content_sha256] = outcome
+    if rest:
+        if not (rest.startswith(_BEGINNING) or _BEGINNING.startswith(rest)):
+            raise _not_ours(path, len(lines) + 1)
+        os.truncate(path, len(content) - len(rest))
     return known
+
+
+def _not_ours(path: Path, line: int) -> ConfigurationError:
+    return ConfigurationError(f"{path}, line {line}: not the state of an enrolment; --state names another")

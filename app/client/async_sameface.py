@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
@@ -12,7 +13,17 @@ from app.client.attempts import Failure, outcome_of, read
 from app.client.call import Call
 from app.client.errors import unreachable
 from app.client.retries import Retries
-from app.client.session import PAGE_ITEMS, POLL_SECONDS, TIMEOUT_SECONDS, Page, Session, next_step, sign
+from app.client.session import (
+    PAGE_ITEMS,
+    POLL_SECONDS,
+    TIMEOUT_SECONDS,
+    Page,
+    Session,
+    job_to_wait_for,
+    result_of,
+    sign,
+)
+from app.errors import SamefaceError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,10 +45,13 @@ def _awaited_to_its_end(
     @functools.wraps(build)
     async def send(self: "AsyncSameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
         answer = await self.send(await asyncio.to_thread(build, *args, **kwargs))
-        while isinstance(step := next_step(answer), Call):
+        while (job_id := job_to_wait_for(answer)) is not None:
             await asyncio.sleep(POLL_SECONDS)
-            answer = await self.send(step)
-        return step
+            answer = await self.send(calls.cluster_job(job_id))
+        if isinstance(answer, results.ClusterJob):
+            with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
+                await self.send(calls.delete_cluster_job(answer.job_id))
+        return result_of(answer)
 
     sign(send, build)
     return send

@@ -32,7 +32,11 @@ class Failure:
 def outcome_of(call: Call[T], response: httpx.Response) -> httpx.Response | Failure:
     if response.status_code in call.answers:
         return response
-    return Failure(error_of(response), response.status_code in RETRIED_STATUSES, retry_after_seconds(response))
+    error = error_of(response)
+    # An erasure that is stored, but not known to every search yet: asked for again, nobody would be there to erase.
+    is_stored = call.method == "DELETE" and "revision" in error.facts
+    repeatable = response.status_code in RETRIED_STATUSES and not is_stored
+    return Failure(error, repeatable, retry_after_seconds(response))
 
 
 def read(call: Call[T], response: httpx.Response) -> T:

@@ -290,4 +290,5 @@ def _subject(subject_id: str) -> str:
 def _segment(name: str) -> str:
     if not name:
         raise BadRequest("an id or a name is empty")
-    return quote(name, safe="")
+    quoted = quote(name, safe="")
+    return quoted.replace(".", "%2E") if name in (".", "..") else quoted  # HTTP clients walk up from two dots

@@ -6,6 +6,7 @@ What each method sends is said once, in app.client.calls; here is how it is sent
 import functools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
@@ -15,7 +16,17 @@ from app.client.attempts import Failure, outcome_of, read
 from app.client.call import Call
 from app.client.errors import unreachable
 from app.client.retries import Retries
-from app.client.session import PAGE_ITEMS, POLL_SECONDS, TIMEOUT_SECONDS, Page, Session, next_step, sign
+from app.client.session import (
+    PAGE_ITEMS,
+    POLL_SECONDS,
+    TIMEOUT_SECONDS,
+    Page,
+    Session,
+    job_to_wait_for,
+    result_of,
+    sign,
+)
+from app.errors import SamefaceError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,10 +47,13 @@ def _sent_to_its_end(
     @functools.wraps(build)
     def send(self: "Sameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
         answer = self.send(build(*args, **kwargs))
-        while isinstance(step := next_step(answer), Call):
+        while (job_id := job_to_wait_for(answer)) is not None:
             time.sleep(POLL_SECONDS)
-            answer = self.send(step)
-        return step
+            answer = self.send(calls.cluster_job(job_id))
+        if isinstance(answer, results.ClusterJob):
+            with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
+                self.send(calls.delete_cluster_job(answer.job_id))
+        return result_of(answer)
 
     sign(send, build)
     return send

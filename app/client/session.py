@@ -8,8 +8,6 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from app import __version__
-from app.client import calls
-from app.client.call import Call
 from app.client.errors import error_in
 from app.client.results import Clustering, ClusterJob
 from app.client.retries import Retries
@@ -62,10 +60,19 @@ def sign(send: Callable[..., Any], build: Callable[..., Any]) -> None:
     send.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
 
 
-def next_step(answer: Clustering | ClusterJob) -> Clustering | Call[ClusterJob]:
-    """The result of grouping, or the request that asks for it again; raises what the job failed with."""
+def job_to_wait_for(answer: Clustering | ClusterJob) -> str | None:
+    """The id of a job that is not over."""
+    if isinstance(answer, Clustering) or answer.problem is not None or answer.result is not None:
+        return None
+    return answer.job_id
+
+
+def result_of(answer: Clustering | ClusterJob) -> Clustering:
+    """The result of grouping that is over; raises what the job failed with."""
     if isinstance(answer, Clustering):
         return answer
     if answer.problem is not None:
         raise error_in(answer.problem)
-    return answer.result or calls.cluster_job(answer.job_id)
+    if answer.result is None:
+        raise ValueError(f"the job {answer.job_id} is not over")
+    return answer.result

@@ -7,7 +7,7 @@ import typer
 from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.commands.progress import follow
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, NotReady
 
 
 def rotate_key(as_json: AsJson = False) -> None:
@@ -28,7 +28,11 @@ def rotate_key(as_json: AsJson = False) -> None:
         follow("templates", count_to_rotate(engine, keys), rotate(engine, keys))
         store = GalleryStore(engine, "")
         store.record([entry("rotate_key", template_key_id=keys.primary_id)])
-        store.purge()
+        if not store.purge():
+            raise NotReady(
+                f"all that could be is encrypted with key {keys.primary_id}, but SQLite's write-ahead log still holds "
+                "it as it was while somebody reads; run this again"
+            )
         left = count_to_rotate(engine, keys)
     done_all = f"all templates and crops are encrypted with key {keys.primary_id}"
     facts = json.dumps({"key_id": keys.primary_id, "left": left})

@@ -238,7 +238,7 @@ def _opened(file: Path) -> Iterator[TextIO]:
 
 
 def _lines(file: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, text in enumerate(stream, start=1):
+    for number, text in enumerate(_text(file, stream), start=1):
         with _at_line(file, number):
             try:
                 line = json.loads(text)
@@ -247,6 +247,13 @@ def _lines(file: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(line, dict):
                 raise BadRequest("this is no JSON object")
         yield number, line
+
+
+def _text(file: Path, stream: TextIO) -> Iterator[str]:
+    try:
+        yield from stream
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{file} is no text in UTF-8, as an export is: {error}; is it compressed?") from None
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def _model(settings: Settings) -> Finding:
             device=settings.device,
             limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
             min_face_px=settings.min_face_px,
+            detect_side_px=settings.detect_side_px,
         ).open()
     except (SamefaceError, ImportError) as error:
         advice = (

@@ -26,7 +26,7 @@ def is_gallery_name(name: str) -> bool:
 
 
 def is_subject_id(subject_id: str) -> bool:
-    """Whether a subject can have this id."""
+    """Whether there can be a subject of this id."""
     return 1 <= len(subject_id) <= MAX_SUBJECT_ID_CHARACTERS and _is_text(subject_id)
 
 
@@ -42,7 +42,9 @@ def check_gallery_name(name: str) -> str:
 
 
 def check_subject_id(subject_id: str) -> str:
-    """Raises BadRequest for an id that a subject cannot have."""
+    """Raises BadRequest for an id that a new subject cannot have."""
+    if subject_id in (".", ".."):  # clients take these out of a path, so that the subject could not be asked for
+        raise BadRequest(f"subject_id is {subject_id!r}, which no path can hold", field="subject_id")
     if is_subject_id(subject_id):
         return subject_id
     raise BadRequest(
@@ -100,10 +102,18 @@ def check_face_count(faces: int, max_faces: int, field: str) -> None:
 
 
 def check_expires_at(expires_at: Time) -> Time:
-    """Raises BadRequest for a time without a time zone."""
-    if expires_at is None or expires_at.tzinfo is not None:
+    """Raises BadRequest for a time without a time zone, and for one that UTC has no date for."""
+    if expires_at is None:
         return expires_at
-    raise BadRequest("expires_at needs a time zone, as in 2030-01-31T12:00:00Z", field="expires_at")
+    if expires_at.tzinfo is None:
+        raise BadRequest("expires_at needs a time zone, as in 2030-01-31T12:00:00Z", field="expires_at")
+    try:
+        expires_at.astimezone(UTC)
+    except OverflowError:
+        raise BadRequest(
+            f"expires_at is {expires_at.isoformat()}, which in UTC lies outside the years 1 to 9999", field="expires_at"
+        ) from None
+    return expires_at
 
 
 def check_not_expired(expires_at: datetime | None) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from app.domain import CollectionFace
 from app.gallery import statements
 from app.gallery.absent import no_face
-from app.gallery.checks import canonical_face_id, check_face_count
+from app.gallery.checks import canonical_face_id, check_face_count, is_subject_id
 from app.gallery.tables import face_crops, faces, subjects
 
 
@@ -17,6 +17,8 @@ def list_faces(
     """Faces of a gallery, or of one subject, oldest first, `limit` of them from `offset` on; and how many there are."""
     own = sa.and_(faces.c.gallery_id == gallery, faces.c.model_id == model_id)
     if subject_id is not None:
+        if not is_subject_id(subject_id):
+            return [], 0
         own = sa.and_(own, subjects.c.subject_id == subject_id)
     query = sa.select(faces.c.face_id, subjects.c.subject_id).join(subjects, faces.c.subject_key == subjects.c.id)
     found = connection.execute(query.where(own).order_by(faces.c.id).offset(offset).limit(limit))

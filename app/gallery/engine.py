@@ -161,6 +161,8 @@ def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
         connection.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
         # A writer that vanished in mid-transaction must not hold the revision for ever.
         connection.execute("SET idle_in_transaction_session_timeout = 30000")
+        # Read in the server's own time zone, the last day of the year 9999 may lie beyond what Python has a date for.
+        connection.execute("SET TIME ZONE 'UTC'")
         connection.commit()
 
     @sa.event.listens_for(engine, "before_cursor_execute")

@@ -11,19 +11,23 @@ import hashlib
 import mmap
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
 
 from app.domain import FaceCrop, NewFace
-from app.errors import SubjectNotFound
+from app.errors import GalleryNotFound, SubjectNotFound
 from app.gallery import crops
 from app.gallery.engine import database_errors
 from app.gallery.store import GalleryStore
-from app.gallery.tables import face_crops, faces, subjects
+from app.gallery.tables import CANARY_MODEL, face_crops, faces, galleries, subjects
 
+_CANARY_PREFIX = "erasure-canary-"
+_CANARY_LIFE = timedelta(hours=1)
 _CANARY_CROP_BYTES = 10_000  # more than a page of SQLite, as a crop is
 _CROP_STRIDE = 64  # one piece in so many is looked for: each search reads the whole file
 _LEAST_FOUND = 0.95  # of the canary's pieces, before it is erased
@@ -54,7 +58,8 @@ def verify_erasure(
     findings = [_tombstones(engine), _crops(engine)]
     if receipt_revision is not None:
         findings.append(_receipt(engine, receipt_revision))
-    store = GalleryStore(engine, "erasure-canary")
+    store = GalleryStore(engine, CANARY_MODEL)
+    _erase_leftovers(engine, store)
     if engine.dialect.name == "sqlite":
         findings.append(_canary(engine, store, embedding_size))
         findings.append(_log(engine, store))
@@ -63,6 +68,8 @@ def verify_erasure(
     else:
         findings.append(_canary_rows(engine, store, embedding_size))
         findings.append(_dead_rows(engine))
+        if wanted:
+            findings.append(Finding("given bytes", None, "the files of PostgreSQL cannot be searched from here"))
     return findings
 
 
@@ -115,9 +122,9 @@ def _receipt(engine: sa.Engine, revision: int) -> Finding:
 
 
 def _canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Finding:
-    wanted, gallery = _enroll_canary(engine, store, embedding_size)
-    before = {secret for _, secret in found_in(database_files(engine), wanted)}
-    _erase_canary(store, gallery)
+    with _canary_gallery(store) as gallery:
+        wanted = _enroll_canary(engine, store, gallery, embedding_size)
+        before = {secret for _, secret in found_in(database_files(engine), wanted)}
     left = found_in(database_files(engine), wanted)
     detail = f"{len(before)} of {len(wanted)} pieces were on the disk before the erasure, {len(left)} after it"
     if left:
@@ -127,24 +134,52 @@ def _canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Find
 
 
 def _canary_rows(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Finding:
-    _, gallery = _enroll_canary(engine, store, embedding_size)
-    _erase_canary(store, gallery)
+    with _canary_gallery(store) as gallery:
+        _enroll_canary(engine, store, gallery, embedding_size)
+        with database_errors(), engine.connect() as connection:
+            own = sa.select(galleries.c.id).where(galleries.c.name == gallery)
+            key = connection.execute(own).scalar_one()
     with database_errors(), engine.connect() as connection:
-        left = connection.execute(sa.select(sa.func.count()).where(faces.c.model_id == "erasure-canary")).scalar_one()
+        left = connection.execute(sa.select(sa.func.count()).where(faces.c.gallery_id == key)).scalar_one()
         left += crops.without_face(connection)
     return Finding("canary", left == 0, f"{left} rows of the erased canary can be selected")
 
 
-def _enroll_canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> tuple[list[bytes], str]:
-    """What lies on the disk of a subject of random numbers, and the gallery it is in."""
-    gallery, name, note = f"erasure-canary-{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(16)
+def _erase_leftovers(engine: sa.Engine, store: GalleryStore) -> None:
+    """Erase what runs left that were killed: canaries of more than an hour, for others may be running."""
+    old = sa.and_(
+        galleries.c.name.startswith(_CANARY_PREFIX), galleries.c.created_at < datetime.now(UTC) - _CANARY_LIFE
+    )
+    somebodys = sa.exists().where(faces.c.gallery_id == galleries.c.id, faces.c.model_id != CANARY_MODEL)
+    with database_errors(), engine.connect() as connection:
+        names = connection.execute(sa.select(galleries.c.name).where(old, ~somebodys)).scalars().all()
+    for name in names:
+        store.drop_gallery(name)
+
+
+@contextmanager
+def _canary_gallery(store: GalleryStore) -> Iterator[str]:
+    """A gallery for the canary, which is erased with it at the end, whatever happens."""
+    gallery = f"{_CANARY_PREFIX}{secrets.token_hex(8)}"
+    store.create_gallery(gallery)
+    try:
+        yield gallery
+        _erase_canary(store, gallery)
+    finally:
+        with suppress(GalleryNotFound):
+            store.drop_gallery(gallery)
+
+
+def _enroll_canary(engine: sa.Engine, store: GalleryStore, gallery: str, embedding_size: int) -> list[bytes]:
+    """What lies on the disk of a subject of random numbers; a sweep erases it where nobody else comes to it."""
+    name, note = secrets.token_hex(16), secrets.token_hex(16)
     vectors = np.frombuffer(secrets.token_bytes(4 * 3 * embedding_size), np.uint32).reshape(3, embedding_size)
     photographs = [hashlib.sha256(secrets.token_bytes(32)).hexdigest() for _ in vectors]
     pictures = [FaceCrop(secrets.token_bytes(_CANARY_CROP_BYTES), ()) for _ in vectors]
     given = zip(vectors, photographs, pictures, strict=True)
     new = [NewFace((row / 2**32).astype(np.float32), photo, picture) for row, photo, picture in given]
-    store.create_gallery(gallery)
-    store.add(gallery, "canary", new, name=name, metadata={"note": note})
+    expires_at = datetime.now(UTC) + _CANARY_LIFE
+    store.add(gallery, "canary", new, name=name, metadata={"note": note}, expires_at=expires_at)
     rows = sa.select(faces.c.vector, faces.c.content_sha256).join(subjects).where(subjects.c.name == name)
     wanted = [
         name.encode(),
@@ -154,7 +189,7 @@ def _enroll_canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) 
     with database_errors(), engine.connect() as connection:
         for row in connection.execute(rows):
             wanted += [*chunks(row.vector), row.content_sha256.encode()]
-    return wanted, gallery
+    return wanted
 
 
 def _erase_canary(store: GalleryStore, gallery: str) -> None:
@@ -162,7 +197,6 @@ def _erase_canary(store: GalleryStore, gallery: str) -> None:
         store.remove_subject(gallery, "canary")
     except SubjectNotFound as error:
         raise RuntimeError("somebody else has erased the canary") from error
-    store.drop_gallery(gallery)
 
 
 def _log(engine: sa.Engine, store: GalleryStore) -> Finding:

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.domain import Candidate, Embedding, squared_l2
 from app.gallery import blocks as blocks_module
+from app.gallery import compressed as compressed_module
 from app.gallery.blocks import FaceBlock
 from app.gallery.changes import FaceChange
 from app.gallery.compressed import CompressedRows
@@ -38,10 +39,14 @@ class IndexedGallery:
         return self.rows.blocks
 
     def fitted(self, compress_above_faces: int | None) -> "IndexedGallery":
-        """Compressed where it has more faces than that; exact again where it has shrunk to less than half of it."""
+        """Compressed where it has more faces than that; exact again where it has shrunk to less than half of it.
+
+        Never below a segment: so few are compared exactly anyway, and codes are to be learnt from many.
+        """
         compressed = isinstance(self.rows, CompressedRows)
         if compress_above_faces is None:
             return self
+        compress_above_faces = max(compress_above_faces, compressed_module.SEGMENT_ROWS)
         if not compressed and self.faces > compress_above_faces:
             return replace(self, rows=CompressedRows.of(self.blocks))
         if compressed and 2 * self.faces < compress_above_faces:

@@ -12,12 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain import Embedding, FaceCrop
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, NotReady
 from app.gallery import crops, statements
 from app.gallery.engine import database_errors
 from app.gallery.new_faces import vector_bytes
 from app.gallery.sealing import SealBroken, StoredTemplate, Template, TemplateKeys
-from app.gallery.tables import face_crops, faces, galleries, subjects
+from app.gallery.tables import CANARY_MODEL, face_crops, faces, galleries, subjects
 from app.gallery.transactions import Transactions
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,10 @@ def reembed(
 
 
 def forget_model(engine: sa.Engine, model_id: str) -> Iterator[int]:
-    """Erase all embeddings of a model, a batch at a time; crops of faces that no model has left go with them."""
+    """Erase all embeddings of a model, a batch at a time; crops of faces that no model has left go with them.
+
+    Raises NotReady where all are erased but SQLite's write-ahead log, which holds them, is in use.
+    """
     transactions = Transactions(engine)
     own = sa.select(faces.c.id, faces.c.face_id).where(faces.c.model_id == model_id, _LIVE).limit(FORGET_BATCH)
     while True:
@@ -148,7 +151,11 @@ def forget_model(engine: sa.Engine, model_id: str) -> Iterator[int]:
             crops.delete_faceless(write.connection, [row.face_id for row in rows])
             write.audit("forget_model", model_id=model_id, faces=len(rows))
         yield len(rows)
-    transactions.purge()
+    if not transactions.purge():
+        raise NotReady(
+            f"all embeddings of the model {model_id} are erased, but SQLite's write-ahead log still holds them while "
+            "somebody reads; run this again"
+        )
 
 
 def count_faces(connection: sa.Connection, model_id: str) -> int:
@@ -158,13 +165,13 @@ def count_faces(connection: sa.Connection, model_id: str) -> int:
 
 
 def _models(connection: sa.Connection) -> list[str]:
-    """All models that rows are of, one look into the index for each."""
+    """All models that rows are of, one look into the index for each; the canary of a proof of erasure is of none."""
     found: list[str] = []
     while True:
         after = sa.true() if not found else faces.c.model_id > found[-1]
         model = connection.execute(sa.select(sa.func.min(faces.c.model_id)).where(after)).scalar_one()
         if model is None:
-            return found
+            return [model_id for model_id in found if model_id != CANARY_MODEL]
         found.append(model)
 
 
@@ -179,7 +186,7 @@ def _missing(model_id: str) -> sa.ColumnElement[bool]:
     embedded = sa.select(own.c.id).where(
         own.c.face_id == faces.c.face_id, own.c.model_id == model_id, own.c.subject_key.is_not(None)
     )
-    return sa.and_(faces.c.model_id != model_id, _LIVE, ~embedded.exists())
+    return sa.and_(faces.c.model_id.not_in((model_id, CANARY_MODEL)), _LIVE, ~embedded.exists())
 
 
 def _next_rows(engine: sa.Engine, model_id: str, after: int, batch: int) -> Sequence[sa.Row[Any]]:

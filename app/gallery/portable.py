@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from app.domain import NewFace
 from app.errors import BadRequest, ModelMismatch
 from app.gallery import statements
+from app.gallery.checks import check_expires_at
 from app.gallery.sealing import SealBroken, StoredTemplate, TemplateKeys
 from app.gallery.tables import faces, subjects
 
@@ -102,7 +103,7 @@ def read_subject(line: Mapping[str, Any], embedding_size: int) -> PortableSubjec
             subject_id=line["subject_id"],
             name=line["name"],
             metadata=dict(line["metadata"]),
-            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+            expires_at=check_expires_at(None if expires_at is None else datetime.fromisoformat(expires_at)),
             faces=[_face(face, embedding_size) for face in line["faces"]],
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -112,6 +112,11 @@ def delete_subject(connection: sa.Connection, key: int, revision: int) -> int:
     return count
 
 
+def is_over(row: sa.Row[Any]) -> bool:
+    """Whether the time of a row of `subjects` is over."""
+    return row.expires_at is not None and row.expires_at <= datetime.now(UTC)
+
+
 def list_expired(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
     """id, subject_id and the gallery's name of subjects whose time is over, the longest first."""
     query = sa.select(subjects.c.id, subjects.c.subject_id, galleries.c.name.label("gallery"))

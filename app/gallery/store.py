@@ -1,5 +1,6 @@
 """The gallery in the database: every write one transaction, every answer already durable."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from app.gallery.many import NewSubject
 from app.gallery.new_faces import FaceSorter
 from app.gallery.reader import GalleryReader
 from app.gallery.sealing import TemplateKeys
+from app.gallery.transactions import Write
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "name": checks.check_name,
@@ -54,7 +56,8 @@ class GalleryStore(GalleryReader):
         """Store faces of a new or a known subject; None leaves what is known of it as it is.
 
         A photograph that the subject has already is not stored again, though its crop is where it was not kept before;
-        where nothing changes, there is no new revision. Raises BadRequest for what cannot be stored, and for more than
+        where nothing changes, there is no new revision. A subject whose time is over is erased first, as a sweep would
+        have done it, and is a new one. Raises BadRequest for what cannot be stored, and for more than
         `max_faces` faces in all. `keep` is called with the subject's key inside the transaction; what it raises undoes
         all.
         """
@@ -64,6 +67,9 @@ class GalleryStore(GalleryReader):
         with self._transactions.write() as write:
             gallery_id = statements.gallery_id(write.connection, gallery)
             row = statements.find_subject(write.connection, gallery_id, subject_id)
+            if is_over := row is not None and statements.is_over(row):
+                _erase_expired(write, row.id, gallery, subject_id)
+                row = None
             if row is None:
                 key = statements.insert_subject(write.connection, gallery_id, subject_id, values)
             else:
@@ -85,6 +91,8 @@ class GalleryStore(GalleryReader):
                 keep(write.connection, key, enrolled)
             elif not changed:
                 write.undo()
+        if is_over:
+            self.purge()
         if not changed and keep is not None:
             with self._transactions.write_beside() as connection:
                 keep(connection, key, enrolled)
@@ -206,8 +214,7 @@ class GalleryStore(GalleryReader):
                 write.undo()
                 return None
             for row in expired:
-                faces = statements.delete_subject(write.connection, row.id, write.revision)
-                write.audit("expire", gallery=row.gallery, subject_id=row.subject_id, faces=faces)
+                _erase_expired(write, row.id, row.gallery, row.subject_id)
         self.purge()
         return write.revision
 
@@ -226,7 +233,7 @@ class GalleryStore(GalleryReader):
         return self._transactions.purge()
 
     def purge_again(self) -> bool:
-        """Purge if the last attempt came at a bad moment; False while it still does."""
+        """Purge unless the last attempt did; False while somebody is reading."""
         return self._transactions.purge_again()
 
 
@@ -234,5 +241,15 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _CHECKS[key](value) for key, value in values.items()}
 
 
+def _erase_expired(write: Write, key: int, gallery: str, subject_id: str) -> None:
+    faces = statements.delete_subject(write.connection, key, write.revision)
+    write.audit("expire", gallery=gallery, subject_id=subject_id, faces=faces)
+
+
 def _differing(row: sa.Row[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if getattr(row, key) != value}
+    return {key: value for key, value in values.items() if _as_kept(getattr(row, key)) != _as_kept(value)}
+
+
+def _as_kept(value: Any) -> Any:
+    """Metadata as text: to Python 1, 1.0 and true are equal."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value

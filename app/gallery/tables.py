@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 DEFAULT_GALLERY = "default"
+CANARY_MODEL = "erasure-canary"  # of rows that app.gallery.erasure writes to erase them; nobody's face
 
 metadata = sa.MetaData(
     naming_convention={

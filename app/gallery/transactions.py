@@ -40,7 +40,7 @@ class Transactions:
         self._engine = engine
         self._writer = engine.execution_options(**WRITING)
         self._turn = WriteTurn(engine)
-        self._unpurged = False
+        self._unpurged = engine.dialect.name == "sqlite"  # by whoever used the file before, perhaps
 
     @property
     def dialect(self) -> str:
@@ -88,5 +88,8 @@ class Transactions:
         return not busy
 
     def purge_again(self) -> bool:
-        """Purge if the last attempt came at a bad moment; False while it still does."""
+        """Purge unless the last attempt did; False while somebody is reading.
+
+        The first time in a process always purges: one that was killed may have erased without it.
+        """
         return not self._unpurged or self.purge()

@@ -41,7 +41,17 @@ class ModelSettings(BaseModel):
     detector_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one detection.")
     embedder_threads: int = Field(1, ge=1, le=256, description="ONNX Runtime threads that share one batch of faces.")
     min_face_px: float = Field(
-        40.0, ge=12, description="Shorter side of the smallest face that is looked for, in pixels of the photograph."
+        40.0,
+        ge=12,
+        description="Shorter side of the smallest face that is looked for, in pixels of the photograph as it is "
+        "reduced for detection.",
+    )
+    detect_side_px: int = Field(
+        960,
+        ge=320,
+        le=16_384,
+        description="Photographs are reduced for detection by a whole factor, as long as their longer side keeps so "
+        "many pixels; more finds smaller faces in large photographs, and takes more time.",
     )
 
     @property

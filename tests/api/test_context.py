@@ -6,8 +6,9 @@ import logging
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app import logs
 from app.api.context import RequestContext
@@ -45,6 +46,26 @@ def test_a_request_id_that_could_spoil_a_log_is_replaced(given: str) -> None:
 
 def test_every_request_has_an_id_of_its_own() -> None:
     assert get(answers_its_request_id).text != get(answers_its_request_id).text
+
+
+def test_a_caller_who_goes_away_is_no_failure_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def scenario() -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            raise AssertionError("nobody is there")
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        await RequestContext(reads)(scope, receive, send)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(scenario())
+    [record] = caplog.records
+    assert (record.levelname, record.facts["status"]) == ("INFO", 499)  # type: ignore[attr-defined]
 
 
 def test_an_unexpected_failure_is_a_500_problem_that_keeps_its_secrets(caplog: pytest.LogCaptureFixture) -> None:

@@ -162,6 +162,63 @@ def test_all_faults_of_a_request_are_named_at_once(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/gallery/enroll", {"subject_id": "a", "image": [0] * 20_000}),
+        ("/cluster", {"image": [None] * 20_000}),
+        ("/verify", {str(number): 0 for number in range(20_000)}),
+    ],
+    ids=["images", "faces", "members"],
+)
+def test_no_answer_is_longer_than_the_faults_that_help(client: Client, path: str, given: dict[str, Any]) -> None:
+    response = client.post(path, json=given)
+    assert_client_error(response)
+    assert len(response.content) < 1_000
+
+
+def test_faults_are_told_up_to_a_bound(client: Client) -> None:
+    query = "&".join(f"p{number}=" for number in range(1_000))
+    assert len(assert_client_error(client.get(f"/gallery/subjects?{query}"))["errors"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/gallery/subjects/a?galery=staff"),
+        ("GET", "/gallery/subjects/a?Gallery=staff"),
+        ("GET", "/gallery/subjects/a/faces?top=1"),
+        ("DELETE", f"/gallery/faces/{'0' * 32}?subject=a"),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_an_error(client: Client, method: str, path: str) -> None:
+    document = assert_client_error(client.request(method, path))
+    assert (document["code"], document["errors"][0]["message"]) == (
+        "bad_request",
+        "this field is not known, or was given under another name already",
+    )
+
+
+@pytest.mark.parametrize("path", ["/identify?gallery=staff", "/verify?threshold=1", "/cluster?images=x"])
+def test_a_field_of_the_body_in_the_address_is_an_error(client: Client, path: str) -> None:
+    document = assert_client_error(client.post(path, json={}))
+    assert "it belongs into the body" in document["detail"]
+
+
+@pytest.mark.parametrize("expires_at", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+01:00"])
+def test_a_time_beyond_all_dates_is_a_bad_request(client: Client, expires_at: str) -> None:
+    changes = {"expires_at": expires_at}
+    assert assert_client_error(client.request("PATCH", "/gallery/subjects/a", json=changes))["field"] == "expires_at"
+    enrolment = {"subject_id": "a", "image": TINY, "expires_at": expires_at}
+    assert assert_client_error(client.post("/gallery/enroll", json=enrolment))["field"] == "expires_at"
+
+
+@pytest.mark.parametrize("subject_id", [".", ".."])
+def test_an_id_that_no_path_can_hold_is_refused(client: Client, subject_id: str) -> None:
+    document = assert_client_error(client.post("/gallery/enroll", json={"subject_id": subject_id, "image": TINY}))
+    assert "which no path can hold" in document["detail"]
+
+
+@pytest.mark.parametrize(
     ("path", "methods"),
     [
         ("/verify", "POST"),

@@ -32,11 +32,13 @@ def test_requests_stages_decisions_and_distances_are_counted(
     client.post("/identify", files={"image": portrait}, data={"gallery": gallery})
     client.post("/identify", files={"image": no_face}, data={"gallery": gallery})
     client.get(f"/gallery/subjects/secret-subject?gallery={gallery}")
+    client.get(f"/gallery/subjects/secret%2Fsubject?gallery={gallery}")
     after = scraped(client)
     change = grown(before, after)
     assert change["sameface_requests_total{method=POST,route=/verify,status=200}"] == 1
     assert change["sameface_requests_total{method=POST,route=/verify,status=422}"] == 1
     assert change["sameface_request_seconds_count{route=/verify}"] == 2
+    assert change["sameface_requests_total{method=GET,route=/gallery/subjects/{subject_id},status=404}"] == 1
     assert change["sameface_problems_total{code=no_face}"] == 1
     assert change["sameface_decisions_total{decision=match,operation=verify}"] == 1
     assert change["sameface_decisions_total{decision=identified,operation=identify}"] == 1

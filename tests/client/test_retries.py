@@ -11,6 +11,8 @@ import pytest
 from app.client import (
     AsyncSameface,
     BadRequest,
+    DeadlineExceeded,
+    NotReady,
     Overloaded,
     RateLimited,
     Retries,
@@ -38,8 +40,9 @@ ENROLLED = answer(
 )
 
 
-def problem(status: int, code: str, **headers: str) -> bytes:
-    document = {
+def problem(status: int, code: str, *, revision: int | None = None, **headers: str) -> bytes:
+    document: dict[str, object] = {} if revision is None else {"revision": revision}
+    document |= {
         "type": "about:blank",
         "title": code,
         "status": status,
@@ -81,6 +84,39 @@ def test_the_last_failure_is_raised() -> None:
     assert len(server.requests) == 3
     assert raised.value.problem is not None
     assert raised.value.problem["request_id"] == "r"
+
+
+def test_an_erasure_that_is_stored_is_not_asked_for_again() -> None:
+    late = problem(503, "not_ready", revision=7)
+    with (
+        scripted(late, problem(404, "subject_not_found")) as server,
+        Sameface(server.url, retries=QUICK) as client,
+        pytest.raises(NotReady) as raised,
+    ):
+        client.delete_subject("ada")
+    assert len(server.requests) == 1
+    assert raised.value.facts["revision"] == 7
+
+
+def test_a_job_gives_its_place_back_once_it_is_over(portrait: bytes) -> None:
+    job = {"job_id": "j", "images": 1, "images_read": 1, "created_at": "2026-11-22T09:30:00Z", "expires_at": None}
+    running = answer(202, json.dumps(job | {"status": "running", "result": None, "problem": None}).encode())
+    failure = {"code": "deadline_exceeded", "detail": "why"}
+    failed = answer(200, json.dumps(job | {"status": "failed", "result": None, "problem": failure}).encode())
+
+    async def scenario(url: str) -> None:
+        async with AsyncSameface(url, retries=QUICK) as client:
+            await client.cluster(portrait)
+
+    def wait(url: str) -> None:
+        with Sameface(url, retries=QUICK) as client:
+            client.cluster(portrait)
+
+    for ask in (wait, lambda url: asyncio.run(scenario(url))):
+        with scripted(running, failed, answer(204, b"")) as server:
+            with pytest.raises(DeadlineExceeded):
+                ask(server.url)
+            assert [request.split(b" ")[0] for request in server.requests] == [b"POST", b"GET", b"DELETE"]
 
 
 def test_what_the_caller_must_mend_is_not_repeated() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 from tests.processes import environment, run
@@ -21,6 +22,13 @@ def test_keys_are_rotated(database: Path) -> None:
     assert first not in told.stdout + told.stderr
     exported = [json.loads(line) for line in run("audit", "export", env=env).stdout.splitlines()]
     assert [entry["action"] for entry in exported[-2:]] == ["rotate_key", "rotate_key"]
+    with sqlite3.connect(database) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM faces").fetchall()
+        told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": second})
+        assert told.returncode == 5
+        assert "write-ahead log still holds it as it was while somebody reads" in told.stderr
+    reader.close()
     told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": first})
     assert told.returncode == 3
     assert "not among the template keys" in told.stderr

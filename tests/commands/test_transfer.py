@@ -1,5 +1,6 @@
 """`sameface export` and `import`: a gallery that was taken elsewhere is the same gallery."""
 
+import gzip
 import json
 import stat
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,8 @@ def damaged(lines: list[str], case: str) -> list[str]:
             subject["faces"][0]["embedding"] = "AAAA" * 170 + "AAA="
         case "id":
             subject["subject_id"] = 7
+        case "no zone":
+            subject["expires_at"] = "2090-01-01T00:00:00"
         case "format":
             return ["{}", *lines[1:]]
     return [lines[0], json.dumps(subject), *lines[2:]]
@@ -139,6 +142,7 @@ def damaged(lines: list[str], case: str) -> list[str]:
         ("short", "line 2: this is no subject"),
         ("no unit vector", "line 2: this is no subject: ValueError an embedding is not a unit vector"),
         ("id", "line 2: this is no subject"),
+        ("no zone", "line 2: expires_at needs a time zone"),
         ("format", "line 1: this is no sameface gallery"),
     ],
 )
@@ -151,6 +155,15 @@ def test_a_damaged_file_is_refused_at_its_line(
     ended = sameface("import", file, "--gallery", "new")
     assert ended.exit_code == 2
     assert told in ended.stderr
+
+
+def test_a_compressed_file_is_refused(sameface: Command, filled: GalleryStore, tmp_path: Path) -> None:
+    file = tmp_path / "gallery.jsonl"
+    assert sameface("export", file).exit_code == 0
+    file.write_bytes(gzip.compress(file.read_bytes()))
+    ended = sameface("import", file, "--gallery", "new")
+    assert ended.exit_code == 2
+    assert "no text in UTF-8" in ended.stderr
 
 
 def test_who_is_over_is_left_out_and_files_are_not_overwritten(

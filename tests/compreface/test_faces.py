@@ -44,6 +44,10 @@ def test_the_examples_of_one_subject_are_listed(http: httpx.Client, five: list[t
     assert listed(http, subject="") == five
 
 
+def test_a_name_that_nobody_can_have_has_no_examples(http: httpx.Client) -> None:
+    assert http.get("/api/v1/recognition/faces", params={"subject": "\0"}).json()["total_elements"] == 0
+
+
 def test_several_are_erased_and_the_unknown_passed_over(http: httpx.Client, five: list[tuple[str, str]]) -> None:
     wanted = [five[1][0], "00000000-0000-4000-8000-000000000000", "nonsense", five[3][0], five[1][0]]
     answer = http.post(f"{PATH}/delete", json=wanted)

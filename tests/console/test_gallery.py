@@ -150,6 +150,21 @@ def test_details_are_changed(console: Console, server: Server, people: str, port
     assert subject["expires_at"].startswith("2090-01-0")
 
 
+def test_what_was_not_touched_stays_as_it_is(console: Console, server: Server, people: str, portrait: bytes) -> None:
+    page = subject_page(console, server, people, "emp-2", portrait)
+    path, where = "/gallery/subjects/emp-2", {"gallery": people}
+    kept = b'{"metadata": {"badge": 9007199254740993}, "expires_at": "2090-01-02T03:04:45Z"}'
+    server.http.patch(path, params=where, content=kept, headers={"content-type": "application/json"})
+    page.reload()
+    page.get_by_label("Name", exact=True).fill("Eileen")
+    server.http.patch(path, params=where, json={"name": "Somebody else"})
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", name="Eileen").wait_for()
+    subject = server.http.get(path, params=where).json()
+    assert (subject["name"], subject["metadata"]) == ("Eileen", {"badge": 9007199254740993})
+    assert subject["expires_at"] == "2090-01-02T03:04:45Z"
+
+
 def test_photographs_are_added_compared_and_erased(
     console: Console, server: Server, people: str, portrait: bytes, portrait_again: bytes
 ) -> None:

@@ -35,6 +35,18 @@ def test_a_large_photograph_is_cropped_from_all_its_pixels(detector: FaceDetecto
     assert fine > 1.2 * np.abs(np.diff(coarse.crops[0].astype(int), axis=1)).mean()
 
 
+@pytest.mark.parametrize(("detect_side_px", "faces"), [(960, 0), (3840, 1)])
+def test_a_larger_side_for_detection_finds_smaller_faces(
+    detector: FaceDetector, astronaut: Image.Image, detect_side_px: int, faces: int
+) -> None:
+    # The face has some 60 pixels, 15 at a quarter of the side.
+    scene = Image.new("RGB", (3840, 2880), "grey")
+    scene.paste(astronaut.resize((300, 300), Image.Resampling.LANCZOS), (1500, 900))
+    limits, required = ImageLimits(), QualityRequirements()
+    reader = PhotographReader(detector, CropSpec(), limits=limits, required=required, detect_side_px=detect_side_px)
+    assert reader.find(encoded(scene, quality=95), Selection()).faces_found == faces
+
+
 def test_of_photographs_read_together_each_is_found_or_fails_for_itself(
     detector: FaceDetector, portrait: bytes, two_faces: bytes, no_face: bytes
 ) -> None:

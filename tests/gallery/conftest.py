@@ -30,7 +30,9 @@ def postgres() -> Iterator[Any]:
         except Exception as error:
             pytest.skip(f"no PostgreSQL can be started here: {type(error).__name__}: {error}")
         # What survives a power cut is PostgreSQL's own to test.
-        run_sql(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        # A time zone is what the server's machine has.
+        settings = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET timezone = 'Europe/Berlin'")
+        run_sql(server.get_uri(), *settings, "SELECT pg_reload_conf()")
         run_sql(server.get_uri(), "CREATE DATABASE empty", "CREATE DATABASE migrated")
         yield server
         server.cleanup()

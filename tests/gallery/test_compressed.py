@@ -109,6 +109,20 @@ def test_a_gallery_is_compressed_when_it_grows_and_exact_again_when_it_shrinks(e
     assert index.state("default").subjects == 3500 // FACES_PER_SUBJECT
 
 
+def test_a_gallery_that_is_always_compressed_learns_its_codes_from_many(embeddings: Embedding) -> None:
+    index = FaissIndex(embeddings.shape[1], compress_above_faces=0)
+    faces = list(face_changes(embeddings[:9000]))
+    index.apply(Changes(2, 2, [GalleryChange(1, 2, "default")], faces[:1]))
+    for revision, start in enumerate(range(1, 9000, 3000), start=3):
+        changes = [face._replace(revision=revision) for face in faces[start : start + 3000]]
+        index.apply(Changes(revision, revision, [], changes))
+    rows = index._state.by_name["default"].rows
+    assert isinstance(rows, CompressedRows)
+    assert rows.segments
+    found = index.search("default", embeddings[:9000:90], 1)
+    assert [nearest.distance for [nearest] in found] == [0] * 100
+
+
 @pytest.mark.parametrize("size", [2, 3, 7, 128, 512, 514, 1024])
 def test_embeddings_of_any_size_are_coded(size: int, capfd: pytest.CaptureFixture[str]) -> None:
     vectors = gallery_embeddings(40, size=size)

@@ -1,10 +1,13 @@
 """The proof of erasure holds where it should, and fails where something was left."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from app.gallery import erasure
+from app.errors import NotReady
+from app.gallery import erasure, model_change, tables
 from app.gallery.erasure import Finding, verify_erasure
 from app.gallery.sealing import TemplateKeys
 from app.gallery.store import GalleryStore
@@ -38,6 +41,7 @@ def test_nothing_is_left_of_who_was_erased(store: GalleryStore, engine: sa.Engin
             "receipt": True,
             "canary": True,
             "files of PostgreSQL": None,
+            "given bytes": None,
         }
     assert [gallery.name for gallery in store.galleries()] == ["default"]
     assert len(store.subjects("default")) == 18
@@ -68,6 +72,40 @@ def test_a_database_that_does_not_overwrite_is_caught(
     monkeypatch.setattr(GalleryStore, "purge", lambda store: True)
     findings = by_check(verify_erasure(sqlite_engine))
     assert findings["canary"] is False
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, NotReady("the database is away")])
+def test_a_proof_that_is_interrupted_leaves_no_canary(
+    store: GalleryStore, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | NotReady
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(erasure, "_erase_canary", interrupt)
+    with pytest.raises((KeyboardInterrupt, NotReady)):
+        verify_erasure(engine)
+    assert [gallery.name for gallery in store.galleries()] == ["default"]
+
+
+def test_the_canary_of_a_proof_that_was_killed_is_in_nobodys_way_and_goes(
+    store: GalleryStore, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canaries = GalleryStore(engine, tables.CANARY_MODEL)
+    canaries.create_gallery("erasure-canary-of-mine")  # a name is no proof: who is in it is nobody's canary
+    store.add("erasure-canary-of-mine", "ada", [new_face(1)])
+    canaries.create_gallery("erasure-canary-0123456789abcdef")
+    canaries.add("erasure-canary-0123456789abcdef", "canary", [new_face(2)])
+    with engine.connect() as connection:
+        assert model_change.coverage(connection, MODEL_ID) == model_change.Coverage(0, 0)
+        model_change.check_model(connection, MODEL_ID, start_without_faces=False)
+    store.remove_subject("erasure-canary-of-mine", "ada")
+    store.check_model(start_without_faces=False)
+    store.add("erasure-canary-of-mine", "ada", [new_face(1)])
+    assert by_check(verify_erasure(engine))["canary"] is True
+    assert len(store.galleries()) == 3  # it may be somebody's who is at it now
+    monkeypatch.setattr(erasure, "_CANARY_LIFE", -timedelta(hours=1))
+    verify_erasure(engine)
+    assert [gallery.name for gallery in store.galleries()] == ["default", "erasure-canary-of-mine"]
 
 
 def test_short_bytes_are_looked_for_whole() -> None:

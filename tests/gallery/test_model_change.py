@@ -9,15 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain import Embedding, FaceCrop, NewFace
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, NotReady
 from app.gallery import model_change
+from app.gallery.engine import open_engine
 from app.gallery.erasure import verify_erasure
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.follower import GalleryFollower
 from app.gallery.model_change import Coverage, MissingSubject
 from app.gallery.sealing import TemplateKeys
 from app.gallery.store import GalleryStore
-from app.gallery.tables import face_crops
+from app.gallery.tables import face_crops, faces
 from tests.gallery.faces import EMBEDDING_SIZE, embedding, new_face
 
 OLD, NEW = "old-model", "new-model"
@@ -238,6 +239,17 @@ def test_a_forgotten_model_leaves_tombstones_and_the_other_models_faces(
     assert new.subject("default", "bob").faces == 0
     assert lost.faces
     assert {finding.ok for finding in verify_erasure(engine)} <= {True, None}
+
+
+def test_what_the_log_keeps_of_a_forgotten_model_is_told(sqlite_url: str, sqlite_store: GalleryStore) -> None:
+    engine = open_engine(sqlite_url, lock_timeout_seconds=0.1)
+    GalleryStore(engine, OLD).add("default", "ada", [new_face(1)])
+    with engine.begin() as reader:
+        reader.execute(sa.select(faces)).all()
+        with pytest.raises(NotReady, match="are erased, but SQLite's write-ahead log still holds them"):
+            list(model_change.forget_model(engine, OLD))
+    assert list(model_change.forget_model(engine, OLD)) == []
+    engine.dispose()
 
 
 def test_going_back_to_a_forgotten_model_brings_its_faces_back_under_their_ids(

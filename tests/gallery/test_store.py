@@ -111,6 +111,15 @@ def test_a_change_of_a_subject_changes_what_it_names(store: GalleryStore, change
     assert (subject.name, subject.metadata, subject.expires_at) == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [({"a": 1}, {"a": True}), ({"a": [0]}, {"a": [False]}), ({"a": 1}, {"a": 1.0})]
+)
+def test_what_python_takes_for_equal_is_a_change_of_metadata(store: GalleryStore, before: Any, after: Any) -> None:
+    store.add("default", "ada", [new_face(1)], metadata=before)
+    assert store.update_subject("default", "ada", {"metadata": after}) == 3
+    assert repr(store.subject("default", "ada").metadata) == repr(after)
+
+
 def test_a_change_that_changes_nothing_takes_no_revision(store: GalleryStore) -> None:
     store.add("default", "ada", [new_face(1)], name="Ada", metadata={"a": [1]}, expires_at=LATER)
     same: Any = {"name": "Ada", "metadata": {"a": [1]}, "expires_at": LATER}
@@ -269,6 +278,8 @@ def test_an_unknown_face_is_not_found_whatever_it_is_called(store: GalleryStore,
         {"subject_id": "a\0b"},
         {"subject_id": "\ud800"},
         {"subject_id": "a\uffff"},
+        {"subject_id": "."},
+        {"subject_id": ".."},
         {"name": "x" * 257},
         {"name": "a\0b"},
         {"name": "a\nb"},
@@ -337,6 +348,14 @@ def test_another_model_neither_sees_nor_disturbs_these_faces(store: GalleryStore
     assert store.subject("default", "ada").faces == other.subject("default", "ada").faces == 1
     assert store.remove_subject("default", "ada").faces == 1  # one photograph, embedded by two models
     assert [change.vector for one in (store, other) for change in one.changes(0).faces] == [None, None]
+
+
+@pytest.mark.parametrize("expires_at", ["9999-12-31T23:59:59Z", "9999-12-31T18:59:59-05:00"])
+def test_the_end_of_time_comes_back_as_it_was_given(store: GalleryStore, expires_at: str) -> None:
+    given = datetime.fromisoformat(expires_at)
+    store.add("default", "ada", [new_face(1)], expires_at=given)
+    assert store.subject("default", "ada").expires_at == given
+    assert store.remove_subject("default", "ada").faces == 1
 
 
 def test_a_removal_that_cannot_empty_the_log_says_so(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:

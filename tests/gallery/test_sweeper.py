@@ -1,9 +1,11 @@
 """Subjects whose time is over are erased once, by whichever replica comes first, and nobody else is."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from app.domain import ErasedSubject
@@ -37,6 +39,22 @@ def test_a_time_that_was_put_off_counts(store: GalleryStore) -> None:
     enroll(store, "ada", 1, -HOUR)
     store.update_subject("default", "ada", {"expires_at": datetime.now(UTC) + HOUR})
     assert store.erase_expired() is None
+
+
+@pytest.mark.parametrize("expires_in", [None, HOUR])
+def test_who_is_enrolled_anew_after_the_end_is_a_new_subject(
+    store: GalleryStore, engine: sa.Engine, expires_in: timedelta | None
+) -> None:
+    enroll(store, "ada", 1, -HOUR)
+    expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
+    enrolled = store.add("default", "ada", [new_face(2)], name="Ada", expires_at=expires_at)
+    assert (enrolled.created, len(enrolled.faces)) == (True, 1)
+    assert store.erase_expired() is None
+    subject = store.subject("default", "ada")
+    assert (subject.faces, subject.name, subject.expires_at) == (1, "Ada", expires_at)
+    with engine.connect() as connection:
+        actions = [json.loads(row.entry)["action"] for row in audit.rows(connection)]
+    assert actions == ["enroll", "expire", "enroll"]
 
 
 def test_an_expired_face_is_not_found_any_more(store: GalleryStore) -> None:
@@ -107,6 +125,19 @@ def test_what_a_reader_kept_in_the_log_is_swept_later(sqlite_store: GalleryStore
     Sweeper(impatient, lambda: None, interval_seconds=60).sweep()
     assert log.read_bytes() == b""
     reader.dispose()
+
+
+def test_what_a_process_left_in_the_log_that_was_killed_is_swept_by_the_next(
+    sqlite_store: GalleryStore, sqlite_engine: sa.Engine, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)], name="Ada Lovelace")
+    with monkeypatch.context() as killed:
+        killed.setattr(GalleryStore, "purge", lambda store: False)
+        sqlite_store.remove_subject("default", "ada")
+    log = Path(sqlite_url.removeprefix("sqlite:///") + "-wal")
+    assert b"Ada Lovelace" in log.read_bytes()
+    Sweeper(GalleryStore(sqlite_engine, MODEL_ID), lambda: None, interval_seconds=60).sweep()
+    assert log.read_bytes() == b""
 
 
 def test_old_entries_of_the_audit_log_are_pruned(store: GalleryStore, engine: sa.Engine) -> None:

@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from math import inf
 from time import monotonic
 
 from app.errors import NotReady, for_operator
@@ -43,7 +44,7 @@ class Feeding:
         self._election, self._embedding_size, self._fed = election, embedding_size, fed
         self._waits_until: float | None = None
         self._left_since: dict[str, float] = {}
-        self._compacted_at = monotonic()
+        self._compacted_at = -inf  # not by this process
 
     def sinks(self) -> Sequence[ChangeSink]:
         """What is to be fed: nothing where this process is not elected, or not long enough."""

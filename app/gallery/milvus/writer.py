@@ -61,7 +61,6 @@ class CollectionWriter:
         self, connection: MilvusConnection, collection: str, embedding_size: int, may_write: Callable[[], bool]
     ) -> None:
         self.collection = collection
-        self.erased = False  # since it was last asked: whether there is something to compact
         self._connection = connection
         self._embedding_size = embedding_size
         self._may_write = may_write
@@ -69,6 +68,8 @@ class CollectionWriter:
         found = progress.read_progress(connection, collection)
         self.report = Report(found, progress.read_galleries(connection, collection))
         self._repeats = found.unfinished is not None
+        # Whether there is something to compact: whoever wrote before may have erased and not come to it.
+        self.erased = found.newest_id > 0
 
     @property
     def position(self) -> int:

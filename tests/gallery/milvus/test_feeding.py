@@ -162,6 +162,29 @@ def test_a_batch_that_failed_is_written_again_by_the_same_process(
     assert_equal_to_database(sqlite_store, index, {"default": {"ada": [1]}})
 
 
+def test_what_an_earlier_process_erased_is_written_anew_by_the_next(
+    sqlite_store: GalleryStore, opened: Callable[..., MilvusIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened()
+    sqlite_store.add("default", "ada", [new_face(1)])
+    catch_up(sqlite_store, first)
+    sqlite_store.remove_subject("default", "ada")
+    catch_up(sqlite_store, first)
+    compacted, call = [], MilvusConnection.call
+
+    def noted(self: MilvusConnection, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "compact":
+            compacted.append(args)
+        return call(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(MilvusConnection, "call", noted)
+    second = opened()
+    for subject, photo in (("bob", 2), ("cleo", 3)):
+        sqlite_store.add("default", subject, [new_face(photo)])
+        catch_up(sqlite_store, second)
+    assert len(compacted) == 1
+
+
 def test_after_an_unfinished_writer_the_next_one_waits_as_long_as_a_call_may_take(
     sqlite_store: GalleryStore, options: MilvusOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ function details({ gallery, subjectId, found }, title) {
   const name = h("input", { value: found.name ?? "", maxlength: 256, autocomplete: "off" });
   const metadata = h("textarea", { spellcheck: "false", value: JSON.stringify(found.metadata, null, 1) });
   const expires = h("input", { type: "datetime-local", value: localTime(found.expires_at) });
+  const saved = new Map([name, metadata, expires].map((control) => [control, control.value]));
   const said = h("div", { "aria-live": "polite" });
   const button = h("button", { type: "submit", class: "primary", text: "Save" });
 
@@ -75,13 +76,17 @@ function details({ gallery, subjectId, found }, title) {
     metadata.removeAttribute("aria-invalid");
     button.setAttribute("aria-busy", "true");
     try {
-      const changes = {
-        name: name.value.trim() || null,
-        metadata: parsed(metadata),
-        expires_at: expires.value ? new Date(expires.value).toISOString() : null,
-      };
-      const changed = await changeSubject(gallery, subjectId, changes);
-      title.textContent = changed.name ?? subjectId;
+      // Only what was touched: the rest may have changed meanwhile, and numbers and seconds do not all survive a form.
+      const changes = {};
+      const touched = (control) => control.value !== saved.get(control);
+      if (touched(name)) changes.name = name.value.trim() || null;
+      if (touched(metadata)) changes.metadata = parsed(metadata);
+      if (touched(expires)) changes.expires_at = expires.value ? new Date(expires.value).toISOString() : null;
+      if (Object.keys(changes).length) {
+        const changed = await changeSubject(gallery, subjectId, changes);
+        title.textContent = changed.name ?? subjectId;
+      }
+      for (const control of saved.keys()) saved.set(control, control.value);
       fill(said);
       toast("Saved.");
     } catch (error) {

@@ -1,0 +1,41 @@
+"""The file from which a bulk enrolment goes on: whole after any end, and never mistaken for somebody else's."""
+
+from pathlib import Path
+
+import pytest
+
+from app.bulk.outcomes import ENROLLED, Outcome, Progress
+from app.errors import ConfigurationError
+
+
+def outcome(number: int) -> Outcome:
+    return Outcome(f"s{number}", f"{number}.jpg", f"{number:064x}", ENROLLED)
+
+
+def run(path: Path, *numbers: int) -> int:
+    """Enrol some photographs, and say how many were known before."""
+    progress = Progress(path)
+    known = len(progress)
+    progress.add([outcome(number) for number in numbers])
+    progress.close()
+    return known
+
+
+@pytest.mark.parametrize("kept_bytes", [1, 14, 15, 40])
+def test_a_run_that_was_killed_while_it_wrote_is_gone_on_with_again_and_again(tmp_path: Path, kept_bytes: int) -> None:
+    path = tmp_path / "state.jsonl"
+    run(path, 1, 2)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:kept_bytes])  # the next line, cut short
+    assert run(path, 3) == 2
+    assert run(path, 4) == 3
+    assert run(path) == 4
+
+
+@pytest.mark.parametrize("content", [b"notes of mine", b'{"a": 1}', b'{"a": 1}\n{"subject_id": "ada', b"\n\n"])
+def test_the_file_of_somebody_else_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="line 1: not the state of an enrolment"):
+        Progress(path)
+    assert path.read_bytes() == content
