@@ -26,7 +26,7 @@ from app.faces.crop import CropSpec
 from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, print_points, with_calibration
 from models.data import UNLABELLED
 from models.evaluation import multiply_adds
-from models.export import MIRRORED, write_card
+from models.export import MIRRORED, write_card, written_whole
 from models.pairs import PairTable
 from models.photographs import acquire, embed_crops, recipe, unmarked
 from models.wrap import check, port, vectors, wrapped
@@ -50,7 +50,8 @@ def adopt(options: argparse.Namespace) -> ModelCard:
         card = _card(options, expected, unfinished, parameters, results)
         write_card(unfinished, card)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(unfinished, options.out)
+        with written_whole(options.out) as copy:  # the folder may be of another disk
+            shutil.copyfile(unfinished, copy)
     return card
 
 

@@ -41,6 +41,7 @@ POINTS = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 PER_DECADE = 10
 LARGEST_FAR = 0.3
 SAME_BELOW = 0.2
+NO_FACE_FOUND = "no face was found in any of the photographs"
 # More photographs than this are a random choice of so many: memory and time grow with their square.
 MAX_PHOTOGRAPHS = 12_000
 
@@ -54,6 +55,8 @@ class Calibrated(NamedTuple):
 
 def rates(table: PairTable) -> list[float]:
     """Ten rates a decade from 0.3 down to the smallest that the number of pairs supports."""
+    if not table.impostor_pairs:
+        return []
     smallest = MIN_FALSE_ACCEPTS / table.impostor_pairs
     exponents = np.arange(-5, 71) / PER_DECADE
     fars = {float(f"{10**-e:.4g}") for e in exponents} | {LARGEST_FAR}
@@ -69,7 +72,7 @@ def calibrate(table: PairTable, data: str, *, same_below: float | None = None, a
     fars = rates(table)
     thresholds = [table.threshold(far) for far in fars]
     low, high = np.percentile(bootstrap(table, thresholds), CI95_PERCENT, axis=0) if fars else ([], [])
-    high = np.asarray(high) + assumed_same / table.impostor_pairs
+    high = np.asarray(high) + assumed_same / max(table.impostor_pairs, 1)
     refused = {far: _too_few(far, table) for far in POINTS if far not in fars}
     genuine = 0 if same_below is not None else len(table.genuine)
     curve = []
@@ -97,11 +100,6 @@ def calibrate(table: PairTable, data: str, *, same_below: float | None = None, a
         "curve": curve,
     }
     return Calibrated(calibration, {f"{far:g}": refused[far] for far in POINTS if far in refused})
-
-
-def calibration(table: PairTable, data: str) -> dict[str, Any]:
-    """The `calibration` part of a model card, from labelled people."""
-    return calibrate(table, data).calibration
 
 
 def assumed_people(embeddings: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:
@@ -133,6 +131,13 @@ def with_calibration(card: ModelCard, found: Calibrated, default_far: float | No
 
 def main() -> None:
     options = _parse()
+    try:
+        _main(options)
+    except ValueError as error:
+        raise SystemExit(f"{options.photographs}: {error}") from error
+
+
+def _main(options: argparse.Namespace) -> None:
     embedder = FaceEmbedder(options.model, threads=options.threads)
     spec = embedder.card.input.spec
     with tempfile.TemporaryDirectory() as temporary:
@@ -171,7 +176,7 @@ def _chosen(acquired: Acquired, labelled: bool, limit: int) -> NDArray[np.int64]
     """Indices of the crops to use: those that say who they are, or all; at random where they are too many."""
     wanted = np.flatnonzero(acquired.crops.people != UNLABELLED) if labelled else np.arange(len(acquired.crops))
     if not len(wanted):
-        raise SystemExit("no photograph says who is in it: use --unlabelled")
+        raise ValueError("no photograph says who is in it: use --unlabelled" if len(acquired.crops) else NO_FACE_FOUND)
     return at_most(limit, wanted)
 
 

@@ -11,6 +11,8 @@ import json
 import shutil
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,14 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import nn
+from tqdm import tqdm
 
-from app.faces.card import METADATA_KEY, CardInput, ModelCard
+from app.faces.card import METADATA_KEY, CardCalibration, CardInput, ModelCard
 from app.faces.crop import CropSpec
-from models.calibrate import calibration
-from models.data import Crops
+from models.augment import planes
+from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, print_points, with_calibration
+from models.centre import centre
+from models.data import UNLABELLED, Crops
 from models.evaluation import multiply_adds
 from models.networks import build
 from models.networks.mirrored import Magnified, Mirrored
@@ -33,6 +38,7 @@ from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
 
 MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
+CENTRING_CROPS = 8192  # evenly spaced: their mean is known to about 0.01
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
 PARITY = 1e-4
 
@@ -82,13 +88,35 @@ def parity(network: nn.Module, path: Path, side: int, count: int = 8) -> float:
     return float(np.abs(found - expected).max())
 
 
+def centred(network: nn.Module, crops: Crops, input_px: int) -> dict[str, Any]:
+    """Move the mean embedding of crops to the origin; for the card, how far it was and is from there."""
+    margin = (crops.stored_px - input_px) // 2
+    middle = slice(margin, margin + input_px)
+    chosen = crops.spread(CENTRING_CROPS)
+    batches = (crops.pixels(rows)[:, middle, middle] for rows in tqdm(np.array_split(chosen, -(-len(chosen) // 128))))
+    before, after = centre(network, (planes(batch) for batch in batches))
+    return {"crops": len(chosen), "mean_before": round(before, 4), "mean_after": round(after, 4)}
+
+
 def write_card(path: Path, card: ModelCard) -> None:
     """Put the card into the file's metadata, beside whatever else is there."""
     model = onnx.load(path)
     kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != METADATA_KEY}
     text = card.model_dump_json(exclude={"sha256"})
     onnx.helper.set_model_props(model, kept | {METADATA_KEY: text})
-    onnx.save(model, path)
+    with written_whole(path) as unfinished:
+        onnx.save(model, unfinished)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place at the end; where that is not reached, `path` stays as it was."""
+    unfinished = path.with_name(f"{path.stem}.unfinished{path.suffix}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def code_commit() -> str:
@@ -113,16 +141,30 @@ def provenance(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = _parse()
+    try:
+        with written_whole(options.out) as unfinished:
+            card = export(options, unfinished)
+    except ValueError as error:
+        raise SystemExit(f"{options.checkpoint}: {error}") from error
+    print(f"{options.out}: parity {card.results['parity_with_pytorch']:g}, {options.out.stat().st_size} bytes")
+    print_points(card.calibration)
+
+
+def export(options: argparse.Namespace, out: Path) -> ModelCard:
+    """Write the file with its card, which is returned; raises ValueError for what cannot be served."""
     network, trained = load_network(options.checkpoint)
+    shifted = centred(network, Crops(options.centre_on), trained["input_px"]) if options.centre_on else None
     if options.mirrored:
         network = Mirrored(network).eval()
-    export_network(network, trained["input_px"], options.out)
-    difference = parity(network, options.out, trained["input_px"])
+    export_network(network, trained["input_px"], out)
+    difference = parity(network, out, trained["input_px"])
     if difference > PARITY:
-        raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
+        raise ValueError(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
     expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
     crops = Crops(options.calibration_crops)
-    table = PairTable(embed_crops(crops, unmarked(options.out, expected), expected.spec), crops.people)
+    named = at_most(MAX_PHOTOGRAPHS, np.flatnonzero(crops.people != UNLABELLED))
+    table = PairTable(embed_crops(crops, unmarked(out, expected), expected.spec, named), crops.people[named])
+    found = calibrate(table, options.calibration_data)
     card = ModelCard(
         id=options.id,
         architecture=f"{trained['network']} at {trained['side']} px, {trained['embedding_size']}-D"
@@ -132,16 +174,16 @@ def main() -> None:
         parameters=sum(p.numel() for p in network.parameters()),
         input=expected,
         default_far=options.default_far,
-        calibration=calibration(table, options.calibration_data),
+        calibration=CardCalibration.model_validate(found.calibration),
         provenance=provenance(options)
         | {"trained_on": trained["data"] | {"people_share": trained.get("people_share", 1.0)}},
         results={path.stem: json.loads(path.read_text()) for path in options.results}
-        | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(options.out)},
+        | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(out)}
+        | ({"centred": shifted} if shifted else {}),
     )
-    write_card(options.out, card)
-    print(f"{options.out}: parity {difference:.2g}, {options.out.stat().st_size} bytes")
-    for point in card.calibration.operating_points:
-        print(f"FAR {point.far:g}: threshold {point.threshold}, 95 % {point.ci95}, VAL {point.val}")
+    card = with_calibration(card, found, None)
+    write_card(out, card)
+    return card
 
 
 def _parse() -> argparse.Namespace:
@@ -153,6 +195,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--training-crops", type=Path, help="count photographs and people by set")
     parser.add_argument("--exclude", type=Path, help="the list of exclusions given to models.manifest, to count it")
     parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
+    parser.add_argument("--centre-on", type=Path, help="crops whose mean embedding is moved to the origin")
     parser.add_argument("--mirrored", action="store_true", help="average with the mirror image, for twice the time")
     parser.add_argument("--id", required=True)
     parser.add_argument("--default-far", type=float, default=1e-3)

@@ -30,6 +30,7 @@ from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder
 from models.data import Crops
 from models.metrics import fold_accuracy, val_at_far
+from models.photographs import check_geometry
 
 NO_FACE_DISTANCE = 4.0
 WEIGHTS = Path(__file__).parent / "weights"
@@ -101,7 +102,11 @@ def centre_crops(images: Path, names: list[str], spec: CropSpec) -> dict[str, Cr
 
 
 def prepared(crops: Crops, names: list[str], spec: CropSpec) -> dict[str, Crop]:
-    """Name to the middle of the crop that `models.prepare` made, for those of the photographs that gave one."""
+    """Name to the middle of the crop that `models.prepare` made, for those of the photographs that gave one.
+
+    Raises ValueError where landmarks do not lie in the crops where the network wants them.
+    """
+    check_geometry(crops, spec)
     margin = (crops.stored_px - spec.crop_px) // 2
     inner = slice(margin, margin + spec.crop_px)
     number = {Path(file).stem: i for i, file in enumerate(crops.files)}

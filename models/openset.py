@@ -29,6 +29,7 @@ from app.gallery.changes import Changes, FaceChange, GalleryChange
 from app.gallery.faiss_index import FaissIndex
 from app.thresholds import for_identification
 from models.data import UNLABELLED, Crops
+from models.photographs import embed_crops
 
 SIZES = [100, 1000, 4000]
 ASKED_FPIR = [0.01, 0.03, 0.1, 0.3]
@@ -82,7 +83,11 @@ def rates(drawn: Sequence[tuple[Probes, Probes]], threshold: float, seed: int) -
 
 
 def over_galleries(outcomes: Sequence[tuple[NDArray[np.bool_], People]], seed: int) -> Measured:
-    """The mean share of probes to which something happened, over galleries and, in the interval, over people too."""
+    """The mean share of probes to which something happened, over galleries and, in the interval, over people too.
+
+    Galleries without a probe do not count; one of them must have some.
+    """
+    outcomes = [outcome for outcome in outcomes if len(outcome[0])]
     resampled = [
         bootstrap(*outcome, seed + number, RESAMPLES // len(outcomes)) for number, outcome in enumerate(outcomes)
     ]
@@ -115,6 +120,8 @@ def measure(
     total = len(np.unique(people))
     for size in [size for size in sizes if size <= total - MIN_STRANGERS]:
         drawn = [identify(embeddings, people, size, seed + number) for number in tqdm(range(galleries), desc=f"{size}")]
+        if not any(known.count for known, _ in drawn):  # nobody has another photograph to be recognised by
+            continue
         known, strangers = drawn[0]
         for fpir in asked:
             try:
@@ -140,17 +147,10 @@ def measure(
     return rows
 
 
-def embed(crops: Crops, embedder: FaceEmbedder, batch_size: int = 64) -> tuple[Embeddings, People]:
+def embed(crops: Crops, embedder: FaceEmbedder) -> tuple[Embeddings, People]:
     """Embeddings and people of all crops that say who they are."""
     wanted = np.flatnonzero(crops.people != UNLABELLED)
-    side = embedder.card.input.crop_px
-    margin = (crops[wanted[:1]].shape[1] - side) // 2
-    rows = []
-    for start in tqdm(range(0, len(wanted), batch_size), desc="embed", unit="batch"):
-        images = crops[wanted[start : start + batch_size]]
-        inner = images[:, margin : margin + side, margin : margin + side]
-        rows.append(embedder.embed(np.ascontiguousarray(inner)))
-    return np.concatenate(rows), crops.people[wanted]
+    return embed_crops(crops, embedder.embed, embedder.card.input.spec, wanted), crops.people[wanted]
 
 
 def main() -> None:

@@ -121,6 +121,8 @@ def parse(description: str, words: list[str] | None = None) -> Options:
         parser.error("--morphs: a made-up face has the teacher's word only: give --teacher and --live-teacher")
     if chosen["similarity_weight"] and not chosen["teacher"]:
         parser.error("--similarity-weight: whom a face resembles is the teacher's word: give --teacher")
+    if chosen["mine_steps"] and chosen["morphs"]:
+        parser.error("--mine-steps: --morphs takes the place of faces that were mined")
     if chosen["mine_steps"] and chosen["loss"] not in ON_TRIPLETS:
         parser.error(f"--mine-steps: {chosen['loss']} takes no triplets; {' and '.join(ON_TRIPLETS)} do")
     return Options(augmentation=picked, **chosen)

@@ -80,7 +80,7 @@ def bootstrap(table: PairTable, thresholds: list[float], seed: int = 1) -> NDArr
     for column in tqdm(np.argsort(ends, kind="stable"), desc="bootstrap", unit="threshold"):
         total = total + _weight(counts, a[start : ends[column]], b[start : ends[column]])
         accepted[:, column], start = total, ends[column]
-    return accepted / pairs[:, None]
+    return accepted / np.maximum(pairs, 1)[:, None]  # a draw of one person alone has no pair, and accepts none
 
 
 def bootstrap_val(table: PairTable, thresholds: list[float], seed: int = 1) -> NDArray[np.float64]:

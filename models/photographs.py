@@ -91,9 +91,8 @@ def embed_crops(
     wanted = np.arange(len(crops)) if chosen is None else chosen
     if not len(wanted):
         raise ValueError("there is no crop to embed")
+    check_geometry(crops, spec)
     side = spec.crop_px
-    if crops.stored_px < side or not np.allclose(crops.spec(side).template, spec.template, atol=1e-3):
-        raise ValueError(f"crops of {crops.stored_px} px have another geometry than the network's {side} px")
     margin = (crops.stored_px - side) // 2
     rows = []
     for start in tqdm(range(0, len(wanted), batch_size), desc="embed", unit="batch"):
@@ -101,6 +100,13 @@ def embed_crops(
         inner = images[:, margin : margin + side, margin : margin + side]
         rows.append(embed(np.ascontiguousarray(inner)))
     return np.concatenate(rows)
+
+
+def check_geometry(crops: Crops, spec: CropSpec) -> None:
+    """Raise ValueError where landmarks do not lie in the middle of the crops where the network wants them."""
+    side = spec.crop_px
+    if crops.stored_px < side or not np.allclose(crops.spec(side).template, spec.template, atol=1e-3):
+        raise ValueError(f"crops of {crops.stored_px} px have another geometry than the network's {side} px")
 
 
 def unmarked(path: Path, expected: CardInput, threads: int = 1) -> Embed:

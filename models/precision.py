@@ -1,7 +1,7 @@
 """Smaller forms of an exported network: weights in half precision, or whole numbers of eight bits.
 
     python -m models.precision models/weights/NAME.onnx --precision fp16 int8 --calibration-crops crops-held-out/ \
-        --out-folder runs/small [--lfw LFW_FOLDER]
+        --calibration-data "who that is" --out-folder runs/small [--lfw LFW_FOLDER]
 
 Each file is written beside its measured cost: the distance between its embeddings and the full network's, its size,
 its time for a face, and the accuracy lost on LFW. The thresholds in its model card are calibrated on its own
@@ -23,11 +23,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from app.faces.card import CardCalibration, CardInput, ModelCard
+from app.faces.card import CardInput, ModelCard
 from app.faces.crop import CropSpec
 from app.faces.detect import FaceDetector
 from app.faces.embed import FaceEmbedder, network_input
-from models.calibrate import calibration
+from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, with_calibration
 from models.data import UNLABELLED, Crops
 from models.evaluation.tradeoffs import milliseconds, opened
 from models.lfw import WEIGHTS, Crop, Pairs, crop_all, distances, embed_all, prepared, read_pairs, report
@@ -110,22 +110,43 @@ def parity(full: NDArray[np.float32], small: NDArray[np.float32]) -> dict[str, f
     return {"mean_squared_l2": float(f"{squared_l2.mean():.3g}"), "max_squared_l2": float(f"{squared_l2.max():.3g}")}
 
 
-def make(source: Path, precision: str, target: Path, crops: Crops, lfw: "Lfw | None") -> dict[str, Any]:
-    """Write one form with its card; returns what was measured of it, which its card holds too."""
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """Whom thresholds are measured on: crops, what they are, and the default rate; None: that of the full network."""
+
+    crops: Crops
+    data: str
+    default_far: float | None = None
+
+
+def make(source: Path, precision: str, target: Path, held_out: HeldOut, lfw: "Lfw | None" = None) -> dict[str, Any]:
+    """Write one form with its card; returns what was measured of it, which its card holds too.
+
+    Raises ValueError where the people do not support the default false-accept rate; `target` is then as it was.
+    """
+    from models.export import written_whole
+
+    with written_whole(target) as unfinished:
+        return _make(source, precision, unfinished, held_out, lfw)
+
+
+def _make(source: Path, precision: str, target: Path, held_out: HeldOut, lfw: "Lfw | None") -> dict[str, Any]:
     from models.export import write_card
 
+    crops = held_out.crops
     embedder = FaceEmbedder(source)
     card = embedder.card
     if precision == "fp16":
         halve(source, target)
     else:
         quantise(source, target, crops, card.input)
-    labelled = np.flatnonzero(crops.people != UNLABELLED)
+    labelled = at_most(MAX_PHOTOGRAPHS, np.flatnonzero(crops.people != UNLABELLED))
     full = embed_crops(crops, embedder.embed, card.input.spec, labelled)
     small = embed_crops(crops, unmarked(target, card.input), card.input.spec, labelled)
-    own = CardCalibration.model_validate(calibration(PairTable(small, crops.people[labelled]), card.calibration.data))
+    found = calibrate(PairTable(small, crops.people[labelled]), held_out.data)
     measured: dict[str, Any] = {"of": card.id, "precision": precision, "parity": parity(full, small)}
-    marked = card.model_copy(update={"id": f"{card.id}-{precision}", "calibration": own, "results": {}})
+    renamed = card.model_copy(update={"id": f"{card.id}-{precision}", "results": {}})
+    marked = with_calibration(renamed, found, held_out.default_far)
     write_card(target, marked)
     measured |= cost(source, target)
     if lfw is not None:
@@ -176,7 +197,7 @@ def accuracy_lost(source: Path, target: Path, lfw: Lfw) -> dict[str, Any]:
 
 def _with_results(card: ModelCard, measured: dict[str, Any]) -> ModelCard:
     own = {"lfw_view2": measured["lfw"]["small"]} if "lfw" in measured else {}
-    return card.model_copy(update={"results": own | {"precision": measured}})
+    return card.model_copy(update={"results": card.results | own | {"precision": measured}})
 
 
 def main() -> None:
@@ -184,19 +205,24 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--calibration-crops", type=Path, required=True, help="of people held out of training")
+    parser.add_argument("--calibration-data", required=True, help="what those photographs are, for the model card")
+    parser.add_argument("--default-far", type=float, help="the default operating point; else that of the full network")
     parser.add_argument("--out-folder", type=Path, required=True)
     parser.add_argument("--out", type=Path, help="what was measured of all forms, as JSON")
     parser.add_argument("--lfw", type=Path, help="measure the accuracy lost on View 2")
     parser.add_argument("--lfw-crops", type=Path, help="crops of LFW by models.prepare, if there are any")
     options = parser.parse_args()
     options.out_folder.mkdir(parents=True, exist_ok=True)
-    crops = Crops(options.calibration_crops)
+    held_out = HeldOut(Crops(options.calibration_crops), options.calibration_data, options.default_far)
     spec = FaceEmbedder(options.model).card.input.spec
     lfw = Lfw.of(options.lfw, spec, options.lfw_crops) if options.lfw else None
     rows = []
     for precision in options.precision:
         target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
-        rows.append(make(options.model, precision, target, crops, lfw))
+        try:
+            rows.append(make(options.model, precision, target, held_out, lfw))
+        except ValueError as error:
+            raise SystemExit(f"{options.calibration_crops}: {error}") from error
         print(target, json.dumps(rows[-1], indent=2), sep="\n")
     if options.out:
         options.out.write_text(json.dumps(rows, indent=1) + "\n")

@@ -9,6 +9,7 @@ a face, or that cannot be read, are counted in `failures.tsv`; `crop.json` says 
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from models.manifest import Photo, read
 
 PART_SIZE = 1000
 WEIGHTS = Path(__file__).parent / "weights"
+UNREADABLE = "unreadable_file"  # beside the codes of app.errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
             rows.append(photo)
         except SamefaceError as error:
             failures.append((photo, error.code))
+        except OSError:
+            failures.append((photo, UNREADABLE))
     side = recipe.spec.crop_px
     _write_rows(part_path(recipe.out, number, "tsv"), [(p.path, p.identity, p.source) for p in rows])
     _write_rows(part_path(recipe.out, number, "failed"), [(p.path, p.source, code) for p, code in failures])
@@ -81,10 +85,14 @@ def part_path(folder: Path, number: int, suffix: str) -> Path:
 
 
 def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int, part_size: int | None = None) -> tuple[int, int]:
-    """Make every part that is missing; returns (crops, failures)."""
+    """Make every part that is missing; returns (crops, failures).
+
+    Raises ValueError where the folder's crops are of another geometry, or of other photographs.
+    """
     recipe.out.mkdir(parents=True, exist_ok=True)
     _keep_geometry(recipe)
     size = part_size or PART_SIZE
+    _keep_photographs(recipe, photos, size)
     parts = [(i // size, photos[i : i + size]) for i in range(0, len(photos), size)]
     missing = [part for part in parts if not part_path(recipe.out, part[0], "npy").exists()]
     done = len(photos) - sum(len(part) for _, part in missing)
@@ -106,6 +114,16 @@ def _keep_geometry(recipe: Recipe) -> None:
     path.write_text(text)
 
 
+def _keep_photographs(recipe: Recipe, photos: Sequence[Photo], part_size: int) -> None:
+    """Remember which photographs these are; raises ValueError where there are crops of others."""
+    told = [recipe.face, part_size, *((str(photo.path), photo.identity, photo.source) for photo in photos)]
+    digest = hashlib.sha256(repr(told).encode()).hexdigest()
+    path = recipe.out / "photographs.sha256"
+    if path.exists() and path.read_text() != digest:
+        raise ValueError(f"{recipe.out} holds crops of other photographs than these; choose another folder")
+    path.write_text(digest)
+
+
 def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
     with path.open("w", newline="") as file:
         csv.writer(file, delimiter="\t").writerows(rows)
@@ -125,7 +143,10 @@ def main() -> None:
     parser.add_argument("--margin-px", type=int, default=8, help="surroundings kept for shifts in training")
     options = parser.parse_args()
     spec = CropSpec().scaled(options.crop_px).widened(options.margin_px)
-    crops, failures = prepare(read(options.manifest), Recipe(options.out, spec), options.processes)
+    try:
+        crops, failures = prepare(read(options.manifest), Recipe(options.out, spec), options.processes)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
     print(f"{crops} crops of {spec.crop_px} px in {options.out}; {failures} photographs gave none")
 
 

@@ -15,7 +15,9 @@ of other people. The threshold is that of FAR 1e-3 among the untouched.
 import argparse
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -41,24 +43,27 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 def choose_people(photos: Sequence[Photo], people: int, seed: int) -> list[Photo]:
     """All photographs of so many random people who have two at least."""
-    counts: dict[str, int] = {}
-    for photo in photos:
-        counts[photo.identity] = counts.get(photo.identity, 0) + 1
-    able = sorted(identity for identity, count in counts.items() if identity and count > 1)
+    counts = Counter(person_of(photo) for photo in photos if photo.identity)
+    able = sorted(person for person, count in counts.items() if count > 1)
     drawn = np.random.default_rng(seed).permutation(len(able))[:people]
     chosen = {able[i] for i in drawn}
-    return [photo for photo in photos if photo.identity in chosen]
+    return [photo for photo in photos if person_of(photo) in chosen]
+
+
+def person_of(photo: Photo) -> tuple[str, str]:
+    """A name is one person's within a set."""
+    return photo.source, photo.identity
 
 
 def versions(path: Path, seed: int) -> Iterator[tuple[str, bytes]]:
-    """The photograph as it is and once for each degradation, as files."""
+    """The photograph as it is and once for each degradation, as files; raises SamefaceError where it is none."""
     rng = np.random.default_rng(seed)
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    data = path.read_bytes()
+    image = Image.fromarray(decode(data, ImageLimits()).pixels)  # turned as its EXIF says
     for kind, degrade in DEGRADATIONS.items():
         buffer = io.BytesIO()
         degrade(image, rng).save(buffer, "JPEG", quality=95)
-        yield kind, path.read_bytes() if kind == "as taken" else buffer.getvalue()
+        yield kind, data if kind == "as taken" else buffer.getvalue()
 
 
 def look(data: bytes, detector: FaceDetector, embedder: FaceEmbedder) -> tuple[FaceQuality, NDArray[np.float32]]:
@@ -73,13 +78,17 @@ def look(data: bytes, detector: FaceDetector, embedder: FaceEmbedder) -> tuple[F
 def gather(photos: Sequence[Photo], detector: FaceDetector, embedder: FaceEmbedder) -> Samples:
     """Every version of every photograph; where no face is found, it is only counted."""
     rows: list[tuple[str, int, int, FaceQuality, NDArray[np.float32]]] = []
-    numbers = {identity: number for number, identity in enumerate(sorted({photo.identity for photo in photos}))}
+    numbers = {person: number for number, person in enumerate(sorted({person_of(photo) for photo in photos}))}
     for number, photo in enumerate(tqdm(photos, unit="photo")):
-        for kind, data in versions(photo.path, seed=number):
-            try:
-                rows.append((kind, numbers[photo.identity], number, *look(data, detector, embedder)))
-            except SamefaceError:
-                continue
+        try:
+            made = list(versions(photo.path, seed=number))
+        except (SamefaceError, OSError):
+            continue
+        for kind, data in made:
+            with suppress(SamefaceError):
+                rows.append((kind, numbers[person_of(photo)], number, *look(data, detector, embedder)))
+    if not rows:
+        raise SystemExit("no face was found in any of the photographs")
     kinds, people, taken, qualities, embeddings = zip(*rows, strict=True)
     return Samples(
         np.array(kinds),

@@ -30,6 +30,8 @@ from models.schedule import make_optimiser, set_learning_rate, side_at
 from models.similarity import Similarities
 from models.targets import targets
 
+ENDLESS = 2**31  # steps of a run that the clock ends
+
 
 def main() -> None:
     train(parse(str(__doc__)))
@@ -45,8 +47,9 @@ def train(options: Options) -> None:
     # data
     crops = Crops(options.crops, options.teacher, options.people_share, options.seed)
     crops.reside(device)
-    steps = options.steps or int(options.passes * len(crops) / options.batch_size)
-    print(f"{len(crops)} crops, {len(crops.names)} people, {steps} steps of {options.batch_size} on {device}")
+    steps = steps_of(options, len(crops))
+    length = f"{options.minutes:g} minutes" if steps == ENDLESS else f"{steps} steps"
+    print(f"{len(crops)} crops, {len(crops.names)} people, {length} of batches of {options.batch_size} on {device}")
 
     # network, loss and optimiser
     network = build(options.network, options.embedding_size, options.side)
@@ -68,7 +71,8 @@ def train(options: Options) -> None:
     # loop
     feed = fed(run, crops, options, steps, teacher and make_morphs(teacher, options, mapped))
     saved, begun = time.monotonic(), time.monotonic() - run.elapsed_seconds
-    bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
+    total = None if steps == ENDLESS else steps
+    bar = tqdm(range(run.step, steps), initial=run.step, total=total, unit="step", mininterval=10)
     network.train()
     for module in frozen:
         module.eval()
@@ -91,6 +95,11 @@ def train(options: Options) -> None:
             save(options, run)
             saved = time.monotonic()
     save(options, run)
+
+
+def steps_of(options: Options, crops: int) -> int:
+    """How many steps a run has at most: those asked for, else as many as fit the clock, else passes."""
+    return options.steps or (ENDLESS if options.minutes else int(options.passes * crops / options.batch_size))
 
 
 def make_loss(options: Options, people: int) -> Loss | None:

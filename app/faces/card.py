@@ -24,7 +24,7 @@ MIN_FALSE_ACCEPTS = 10
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CardInput(_Frozen):

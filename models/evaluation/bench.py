@@ -17,6 +17,9 @@ from models.evaluation import image_quality
 from models.manifest import Photo, write
 from models.photographs import Acquired, acquire, embed_crops, geometry_name, recipe
 
+# Options that change no figure.
+_BESIDE_THE_POINT = {"model", "work", "out", "sections", "processes", "threads"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:
@@ -27,8 +30,11 @@ class Bench:
 
     @property
     def own(self) -> Path:
-        """What depends on the network and its thresholds, whatever else its card says."""
-        return Path(self.options.work) / network_sha256(Path(self.options.model), self.embedder.card)[:12]
+        """What depends on the network and its thresholds, whatever else its card says, and on what it is asked."""
+        network = network_sha256(Path(self.options.model), self.embedder.card)
+        asked = {name: str(value) for name, value in vars(self.options).items() if name not in _BESIDE_THE_POINT}
+        question = hashlib.sha256(repr(sorted(asked.items())).encode()).hexdigest()
+        return Path(self.options.work) / f"{network[:12]}-{question[:12]}"
 
     @property
     def shared(self) -> Path:

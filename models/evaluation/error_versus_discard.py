@@ -114,7 +114,8 @@ def _ascending(values: NDArray[np.float64]) -> NDArray[np.int64]:
 def report(samples: Samples, bins: int) -> dict[str, Any]:
     """Everything measured, for a file and for the plot."""
     rates = compare(samples)
-    base = samples.untouched
+    compared = ~np.isnan(rates.false_rejects)  # against some other photograph of the person
+    base = samples.untouched & compared
     result: dict[str, Any] = {
         "people": len(np.unique(samples.person)),
         "photographs": len(np.unique(samples.photo)),
@@ -127,7 +128,7 @@ def report(samples: Samples, bins: int) -> dict[str, Any]:
     }
     for name, (kinds, worse) in MEASURES.items():
         values = samples.measures[name]
-        spoilt = base | np.isin(samples.kind, kinds)
+        spoilt = (base | np.isin(samples.kind, kinds)) & compared
         result["measures"][name] = {
             "discard_untouched": error_versus_discard(badness(values[base], worse), rates.false_rejects[base]),
             "discard_spoilt": error_versus_discard(badness(values[spoilt], worse), rates.false_rejects[spoilt]),

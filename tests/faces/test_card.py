@@ -51,6 +51,13 @@ def test_points_out_of_order_are_no_calibration() -> None:
         card(calibration=calibration)
 
 
+def test_what_is_no_number_is_no_calibration() -> None:
+    fields = card().model_dump()
+    fields["calibration"]["operating_points"][0]["ci95"] = [float("nan"), 1.0]
+    with pytest.raises(ValidationError, match="finite number"):
+        ModelCard.model_validate(fields)
+
+
 def test_an_interval_that_reaches_zero_is_still_interpolated() -> None:
     calibration = card().calibration.model_dump()
     calibration["curve"][2]["ci95"] = (0.0, 0.003)

@@ -9,7 +9,7 @@ import pytest
 from app.faces.card import CardCalibration
 from app.faces.embed import FaceEmbedder
 from models import pairs
-from models.calibrate import assumed_people, calibrate, calibration, main, rates
+from models.calibrate import assumed_people, calibrate, main, rates
 from models.pairs import PairTable, bootstrap
 from tests.faces.conftest import card, write_embedder
 from tests.models.conftest import FACES, MIDDLE, write_crops
@@ -76,7 +76,7 @@ def test_a_bootstrap_draw_counts_a_pair_as_often_as_both_its_people_were_drawn(
 def test_a_calibration_fits_the_model_card_and_its_intervals_hold_the_rates(
     embeddings: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    card = CardCalibration.model_validate(calibration(PairTable(*embeddings), "made-up people"))
+    card = CardCalibration.model_validate(calibrate(PairTable(*embeddings), "made-up people").calibration)
     assert [point.far for point in card.operating_points] == [0.1, 0.01]
     assert card.people == 40
     for point in card.curve:
@@ -102,6 +102,28 @@ def test_a_rate_whose_false_accepts_hang_on_one_pair_of_people_is_refused() -> N
     found = calibrate(PairTable(rows.astype(np.float32), people), "twins")
     assert found.refused["0.001"].startswith("in one of forty draws")
     assert min(point["far"] for point in found.calibration["curve"]) > 400 / 44_000
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_handful_of_people_with_many_photographs_never_gives_an_interval_that_is_no_number(count: int) -> None:
+    """Some draws are of one person alone, who is no impostor of anybody."""
+    rng = np.random.default_rng(4)
+    people = np.repeat(np.arange(count), 300 // count)
+    rows = rng.normal(size=(count, 16))[people] + rng.normal(size=(len(people), 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    table = PairTable(rows.astype(np.float32), people)
+    assert np.isfinite(bootstrap(table, [0.5, 1.0])).all()
+    if count == 5:
+        found = calibrate(table, "a handful")
+        assert all(np.isfinite(point["ci95"]).all() for point in found.calibration["curve"])
+    else:
+        with pytest.raises(ValueError, match="draws of people"):
+            calibrate(table, "a handful")
+
+
+def test_one_person_alone_is_refused_with_the_reason() -> None:
+    with pytest.raises(ValueError, match="0 impostor pairs of 1 people"):
+        calibrate(PairTable(np.eye(4, dtype=np.float32), np.zeros(4, np.int64)), "one person")
 
 
 def test_too_few_people_support_nothing() -> None:
@@ -174,6 +196,6 @@ def test_a_default_rate_that_the_photographs_do_not_support_is_not_written(
 ) -> None:
     model = write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE, default_far=0.001))
     before = model.read_bytes()
-    with pytest.raises(ValueError, match="choose another with --default-far"):
+    with pytest.raises(SystemExit, match="choose another with --default-far"):
         run(monkeypatch, forty_people, "--model", model, "--write")
     assert model.read_bytes() == before

@@ -70,9 +70,12 @@ def test_prepared_crops_are_found_by_name_and_their_margin_is_cut_off(tmp_path: 
     stored = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
     np.save(tmp_path / "part-00000.npy", stored)
     (tmp_path / "part-00000.tsv").write_text("lfw/Ann/Ann_0001.jpg\tAnn\tlfw\nlfw/Bob/Bob_0003.jpg\tBob\tlfw\n")
-    found = prepared(Crops(tmp_path), ["Bob_0003", "Cem_0001"], CropSpec(crop_px=32))
+    spec = Crops(tmp_path).spec(32)
+    found = prepared(Crops(tmp_path), ["Bob_0003", "Cem_0001"], spec)
     assert list(found) == ["Bob_0003"]
     np.testing.assert_array_equal(found["Bob_0003"], stored[1, 4:36, 4:36])
+    with pytest.raises(ValueError, match="another geometry"):
+        prepared(Crops(tmp_path), ["Bob_0003"], CropSpec().scaled(32))
 
 
 def test_faces_are_found_in_lfw(lfw: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.faces.card import CardCalibration, CardInput, ModelCard
-from models.calibrate import calibration
+from models.calibrate import calibrate
 from models.openset import bootstrap, identify, measure, over_galleries, rates
 from models.pairs import PairTable
 
@@ -24,6 +24,7 @@ def made_up(people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
     """Calibrated on people of the same kind, none of whom is measured."""
+    found = calibrate(PairTable(*made_up(300, seed=1)), "made-up people")
     return ModelCard(
         id="made-up",
         architecture="none",
@@ -31,7 +32,7 @@ def card() -> ModelCard:
         parameters=1,
         input=CardInput(),
         default_far=0.01,
-        calibration=CardCalibration.model_validate(calibration(PairTable(*made_up(300, seed=1)), "made-up people")),
+        calibration=CardCalibration.model_validate(found.calibration),
     )
 
 
@@ -85,3 +86,13 @@ def test_an_interval_is_as_wide_as_galleries_differ() -> None:
     measured = over_galleries([(often, people), (seldom, people)] * 4, seed=1)
     assert measured.rate == pytest.approx(0.2)
     assert measured.ci95 == (pytest.approx(0.1, abs=0.02), pytest.approx(0.3, abs=0.02))
+
+
+def test_galleries_of_people_with_one_photograph_each_give_no_row(card: ModelCard) -> None:
+    embeddings, people = made_up(100, seed=5)
+    assert measure(embeddings[::FACES], people[::FACES], card, [20], [0.1], galleries=2) == []
+
+
+def test_galleries_without_a_known_probe_do_not_count() -> None:
+    outcomes = [(np.array([True, False]), np.array([1, 2])), (np.zeros(0, bool), np.zeros(0, np.int64))]
+    assert over_galleries(outcomes, seed=1).rate == 0.5

@@ -48,6 +48,7 @@ def test_flags_are_read_in_their_types() -> None:
         ("--frozen-parts stem", "--frozen-parts: there is no --start-from"),
         ("--fresh-head --start-from served.onnx", "--fresh-head: a served file is read whole"),
         ("--morphs 0.5", "--morphs: a made-up face has the teacher's word only"),
+        ("--mine-steps 10 --morphs 0.5 --teacher a.npy --live-teacher b.param", "--morphs takes the place of faces"),
         ("--similarity-weight 1", "--similarity-weight: whom a face resembles is the teacher's word: give --teacher"),
         ("--blur 1.5", "--blur 1.5: a share lies between 0 and 1"),
     ],

@@ -11,7 +11,7 @@ from app.faces.card import CardInput
 from app.faces.embed import FaceEmbedder
 from models.data import Crops
 from models.photographs import unmarked
-from models.precision import halve, make, parity, quantise
+from models.precision import HeldOut, halve, make, parity, quantise
 from tests.models.conftest import write_crops
 from tests.models.evaluation.conftest import write_network
 
@@ -56,12 +56,22 @@ def test_a_form_is_served_with_thresholds_of_its_own_and_says_what_it_costs(
     network: Path, crops: Crops, precision: str
 ) -> None:
     target = network.with_name(f"{precision}.onnx")
-    measured = make(network, precision, target, crops, lfw=None)
+    measured = make(network, precision, target, HeldOut(crops, "other made-up people", default_far=0.1))
     card = FaceEmbedder(target).card
-    assert card.id == f"tiny-{precision}"
+    assert (card.id, card.calibration.data) == (f"tiny-{precision}", "other made-up people")
     assert card.calibration.people == 30
     assert card.results["precision"] == measured
     assert set(measured["ms_per_face"]) == {"full", "small"}
+
+
+def test_too_few_people_leave_what_was_there(network: Path, tmp_path: Path) -> None:
+    target = tmp_path / "int8.onnx"
+    target.write_bytes(b"served")
+    few = Crops(write_crops(tmp_path / "few", side=40, people=3))
+    with pytest.raises(ValueError, match="support no operating point"):
+        make(network, "fp16", target, HeldOut(few, "three people"))
+    assert target.read_bytes() == b"served"
+    assert not list(tmp_path.glob("*unfinished*"))
 
 
 def test_parity_is_the_squared_distance_between_both_embeddings_of_a_crop() -> None:

@@ -78,6 +78,25 @@ def test_crops_of_another_geometry_do_not_join_a_folder(photos: list[Photo], tmp
         prepare.prepare(photos, prepare.Recipe(tmp_path / "out", SPEC.scaled(160)), processes=1)
 
 
+def test_crops_of_other_photographs_do_not_join_a_folder(photos: list[Photo], tmp_path: Path) -> None:
+    recipe = prepare.Recipe(tmp_path / "out", SPEC)
+    prepare.prepare(photos, recipe, processes=1)
+    assert prepare.prepare(photos, recipe, processes=1) == (2, 2)
+    for others in (photos[1:], [*photos[:3], Photo(photos[3].path, "eve", "mine")]):
+        with pytest.raises(ValueError, match="holds crops of other photographs"):
+            prepare.prepare(others, recipe, processes=1)
+    assert len(Crops(recipe.out)) == 2
+
+
+def test_what_cannot_be_opened_is_counted(photos: list[Photo], tmp_path: Path) -> None:
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.jpg").mkdir()
+    more = [Photo(tmp_path / name, "eve", "mine") for name in ("gone.jpg", "folder.jpg")]
+    recipe = prepare.Recipe(tmp_path / "out", SPEC)
+    assert prepare.prepare([*photos[:2], *more], recipe, processes=1) == (2, 2)
+    assert (recipe.out / "failures.tsv").read_text().count("unreadable_file") == 2
+
+
 def test_a_photograph_without_a_face_says_so(photos: list[Photo]) -> None:
     detector, recipe = FaceDetector(prepare.WEIGHTS), prepare.Recipe(photos[0].path.parent, SPEC)
     with pytest.raises(prepare.SamefaceError, match="no face"):

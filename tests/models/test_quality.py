@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.faces.detect import FaceDetector
+from app.faces.embed import FaceEmbedder
 from models.degrade import DEGRADATIONS
 from models.manifest import Photo
-from models.quality import choose_people
+from models.quality import WEIGHTS, choose_people, gather
 
 
 def test_people_are_drawn_with_all_their_photographs(tmp_path: Path) -> None:
@@ -17,6 +19,28 @@ def test_people_are_drawn_with_all_their_photographs(tmp_path: Path) -> None:
     assert len(chosen) == 12
     assert len({photo.identity for photo in chosen}) == 4
     assert "lone" not in {photo.identity for photo in choose_people(photos, 100, seed=0)}
+
+
+def test_the_same_name_in_two_sets_is_two_people(tmp_path: Path) -> None:
+    photos = [Photo(tmp_path / f"{i}", "1", source) for i, source in enumerate(["x", "x", "y"])]
+    assert choose_people(photos, 10, seed=0) == photos[:2]
+
+
+def test_what_is_no_photograph_is_passed_over_and_others_are_turned_as_they_say(
+    tmp_path: Path, astronaut: Image.Image, portrait: bytes
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    astronaut.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "phone.jpg", exif=exif)
+    (tmp_path / "other.jpg").write_bytes(portrait)
+    (tmp_path / "broken.jpg").write_bytes(b"broken")
+    names = ["phone.jpg", "other.jpg", "broken.jpg", "gone.jpg"]
+    photos = [Photo(tmp_path / name, "ada", "x") for name in names]
+    samples = gather(photos, FaceDetector(WEIGHTS), FaceEmbedder(WEIGHTS / "facenet-nn2-128.onnx"))
+    assert samples.acquired["as taken"] == 0.5
+    assert set(samples.photo) == {0, 1}
+    assert len(set(samples.kind[samples.photo == 0])) > 4
+    assert np.abs(samples.measures["roll_degrees"][samples.kind != "tilted"]).max() < 20
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS)

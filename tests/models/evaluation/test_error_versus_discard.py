@@ -1,9 +1,20 @@
 """Curves of quality from faces whose answers are known beforehand."""
 
+import json
+
 import numpy as np
 import pytest
 
-from models.evaluation.error_versus_discard import DISCARDED, Rates, badness, by_value, error_versus_discard
+from models.evaluation.error_versus_discard import (
+    DISCARDED,
+    MEASURES,
+    Rates,
+    Samples,
+    badness,
+    by_value,
+    error_versus_discard,
+    report,
+)
 
 
 def test_discarding_the_worst_ends_the_errors_that_they_made() -> None:
@@ -18,6 +29,19 @@ def test_discarding_the_worst_ends_the_errors_that_they_made() -> None:
 def test_a_measure_that_knows_nothing_leaves_the_rate_where_it_was() -> None:
     curve = error_versus_discard(np.zeros(10_000), np.tile([0.0, 1.0], 5_000))
     assert np.abs(np.array(curve) - 0.5).max() < 0.02
+
+
+def test_who_has_no_other_photograph_takes_no_part() -> None:
+    """Two photographs of each person, but one of the last: nothing to compare it with."""
+    rng = np.random.default_rng(1)
+    person = np.repeat(np.arange(60), 2)[:-1]
+    rows = rng.normal(size=(60, 16))[person] + 0.5 * rng.normal(size=(len(person), 16))
+    embedding = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    measures = {name: rng.random(len(person)) for name in MEASURES}
+    kinds = np.array(["as taken"] * len(person))
+    found = report(Samples(kinds, person, np.arange(len(person)), embedding, measures, {"as taken": 1.0}), bins=4)
+    assert "NaN" not in json.dumps(found)
+    assert 0 <= found["frr_untouched"] <= 1
 
 
 def test_rates_by_value_keep_equal_values_together() -> None:
