@@ -22,13 +22,16 @@ class BoundedHeaders(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._timer: asyncio.TimerHandle | None = None
-        self._in_body = self._refused = False
+        self._in_headers = self._in_body = self._refused = False
         super().connection_made(transport)
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        # After an answer: the next headers, or the rest of a body that was refused.
-        if self._timer is None and self.cycle is not None and self.cycle.response_complete:
+        if self._refused:
+            return
+        # After an answer: the next headers, or the rest of a body that was refused; before it, headers of the next one.
+        idle = self.cycle is not None and self.cycle.response_complete
+        if self._timer is None and (idle or self._in_headers):
             self._start_timer()
         if self._timer is not None and not self._in_body:
             # What was received before is all header; of `data`, a part may be the body already.
@@ -41,25 +44,31 @@ class BoundedHeaders(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._field_bytes = 0
-        if self._timer is None:  # behind an earlier request
-            self._start_timer()
+        self._in_headers = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._field_bytes += len(name) + len(value)
-        if self._field_bytes <= self.max_header_bytes:
-            super().on_header(name, value)
-        else:
+        if self._field_bytes > self.max_header_bytes:
             self._refuse("431 Request Header Fields Too Large")
+        elif not self._refused:
+            super().on_header(name, value)
 
+    # What is refused is not worked on, though the rest of it is parsed: it may have come in the same piece.
     def on_headers_complete(self) -> None:
         self._stop_timer()
-        self._in_body = True
-        super().on_headers_complete()
+        self._in_headers, self._in_body = False, True
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._stop_timer()
         self._in_body = False
-        super().on_message_complete()
+        if not self._refused:
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()

@@ -42,10 +42,24 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """One line for people, which ends in what JsonFormatter has as members: `request_id=... key_id=... status=200`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line, _, traceback = super().format(record).partition("\n")
+        facts = {"request_id": request_id.get(), "key_id": key_id.get()} | getattr(record, "facts", {})
+        told = [f"{name}={_plain(value)}" for name, value in facts.items() if value is not None]
+        return " ".join([line, *told]) + (f"\n{traceback}" if traceback else "")
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def configure_logging(level: str, log_format: str) -> None:
     """Send everything, uvicorn's lines included, to standard error in one format."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT_FORMAT))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT_FORMAT))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

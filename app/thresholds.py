@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from app.faces.card import ModelCard
 
 
+_ROUNDED = 1 - 1e-9  # the least FPIR that was told, divided by the faces again, may be a little less
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationThreshold:
     """Squared L2 threshold of one comparison and its FAR; None where the calibration does not say."""
@@ -84,10 +87,11 @@ def for_identification(
         return IdentificationThreshold(threshold, _fpir(far, compared), calibrated=far is not None)
     wanted = (default_fpir if fpir is None else fpir) / compared
     smallest, largest = _supported(card)
-    if wanted < smallest and fpir is not None:
+    supported = wanted >= smallest * _ROUNDED
+    if not supported and fpir is not None:
         raise _not_supported(card, fpir, compared, smallest)
     far = min(max(wanted, smallest), largest)
-    return IdentificationThreshold(card.threshold_at_far(far), _fpir(far, compared), calibrated=wanted >= smallest)
+    return IdentificationThreshold(card.threshold_at_far(far), _fpir(far, compared), calibrated=supported)
 
 
 def at_most_one(name: str, value: float | None, other_name: str, other: float | None) -> None:
@@ -112,12 +116,14 @@ def _supported(card: "ModelCard") -> tuple[float, float]:
 
 
 def _not_supported(card: "ModelCard", fpir: float, faces: int, smallest: float) -> FarNotSupported:
+    least = smallest * faces
+    here = f"which is FPIR {least:.3g} here" if least <= 1 else "which among so many faces is no FPIR at all"
     return FarNotSupported(
         f"FPIR {fpir:g} among {faces} faces needs FAR {fpir / faces:.3g} for one comparison; the calibration supports "
-        f"{smallest:.3g} and above, which is FPIR {min(smallest * faces, 1.0):.3g} here",
+        f"{smallest:.3g} and above, {here}",
         field="fpir",
         faces=faces,
         min_far=smallest,
-        min_fpir=min(smallest * faces, 1.0),
         impostor_pairs=card.calibration.impostor_pairs,
+        **({"min_fpir": least} if least <= 1 else {}),
     )

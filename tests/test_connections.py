@@ -80,6 +80,21 @@ def test_headers_without_an_end_are_answered_431(connection: socket.socket) -> N
     assert rest(connection).startswith(b"HTTP/1.1 431")
 
 
+def test_what_is_refused_is_not_done(server: Server, connection: socket.socket) -> None:
+    server.http.post("/galleries", json={"name": "stays"})
+    head = b"DELETE /galleries/stays HTTP/1.1\r\nHost: localhost\r\n"
+    connection.sendall(head + b"X-A: " + b"a" * 1000 + b"\r\nX-B: " + b"b" * 1500 + b"\r\n\r\n")  # in one piece
+    assert rest(connection).startswith(b"HTTP/1.1 431")
+    assert server.http.get("/galleries/stays").status_code == 200
+
+
+def test_pipelined_requests_are_answered_though_the_first_takes_its_time(connection: socket.socket) -> None:
+    connection.sendall((REQUEST + b"\r\n") * 3)
+    time.sleep(2 * HEADER_TIMEOUT_SECONDS)
+    connection.sendall(REQUEST + b"Connection: close\r\n\r\n")
+    assert rest(connection).count(b"HTTP/1.1 200") == 4
+
+
 def test_trailers_without_an_end_end_the_connection(connection: socket.socket) -> None:
     head = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked"
     connection.sendall(head + b"\r\n\r\n0\r\n")

@@ -98,6 +98,19 @@ def test_an_explicit_rate_that_cannot_be_supported_is_refused_with_the_smallest_
     assert identification(1000, fpir=0.1).calibrated
 
 
+@pytest.mark.parametrize("faces", [*range(1, 10), 99, 107, 123, 197, 246, 984])
+def test_the_smallest_rate_that_was_told_is_taken(faces: int) -> None:
+    with pytest.raises(FarNotSupported) as refusal:
+        identification(faces, fpir=1e-9)
+    assert identification(faces, fpir=float(str(refusal.value.facts["min_fpir"]))).calibrated
+
+
+def test_where_no_rate_can_be_had_none_is_told() -> None:
+    with pytest.raises(FarNotSupported, match="no FPIR at all") as refusal:
+        identification(1_000_000, fpir=1.0)
+    assert "min_fpir" not in refusal.value.facts
+
+
 def test_a_rate_above_the_calibration_is_met_by_its_most_lenient_threshold() -> None:
     chosen = identification(2, fpir=1.0)
     assert chosen == thresholds.IdentificationThreshold(pytest.approx(1.4), pytest.approx(0.2), True)

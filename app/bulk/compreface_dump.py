@@ -130,13 +130,16 @@ def _read_rows(tables: _Tables, table: str, columns: tuple[str, ...], file: Bina
 
 
 def _rows(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines of a COPY and where each begins, up to the one that ends it."""
+    """The lines of a COPY and where each begins, up to the one that ends it; raises ConfigurationError without it."""
     offset = file.tell()
     for line in iter(file.readline, b""):
         if line.rstrip(b"\r\n") == b"\\.":
             return
+        if not line.endswith(b"\n"):
+            break
         yield offset, line
         offset += len(line)
+    raise ConfigurationError(f"{file.name} ends in the middle of a table: it was not written to its end")
 
 
 def _row(columns: tuple[str, ...], line: bytes) -> Row:

@@ -48,7 +48,7 @@ def write_page(file: Path, groups: Groups, folder: Path) -> None:
         title=escape(f"Faces in {folder.resolve().name}"), summary=escape(summary(groups)), sections="\n".join(sections)
     )
     try:
-        file.write_text(page, "utf-8")
+        file.write_text(page, "utf-8", errors="backslashreplace")  # file names need not be UTF-8
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from app.bulk.workers import for_each
 from app.client import AsyncSameface
@@ -19,10 +19,12 @@ from app.clustering import group_faces
 from app.domain import ClusterMethod
 from app.errors import BadInput, BadRequest
 from app.faces.card import ModelCard
+from app.faces.decode import ImageLimits, decode
 
 # Grouping holds a matrix of all distances: 5,000 faces are 200 MB, and it is copied once.
 MAX_FACES = 5_000
 _THUMBNAIL_PX = 112
+_ANY_SIZE = ImageLimits(max_image_bytes=2**40, max_image_pixels=2**40)  # what the service has read
 _MARGIN = 0.25  # of the box, on each side
 
 
@@ -93,12 +95,13 @@ class FaceGrouper:
         try:
             content = await asyncio.to_thread(path.read_bytes)
             found = await self._client.embed(content, max_faces=self._max_faces)
+            seen = await asyncio.to_thread(_seen, path, content, found.faces)
         except BadInput as error:
             self._unread.append(UnreadPhotograph(path, error.code, error.message))
         except OSError as error:
             self._unread.append(UnreadPhotograph(path, "unreadable_file", str(error.strerror)))
         else:
-            self._seen[path] = await asyncio.to_thread(_seen, path, content, found.faces)
+            self._seen[path] = seen
             self._check_count()
         self._tell()
 
@@ -114,8 +117,7 @@ class FaceGrouper:
 def _seen(path: Path, content: bytes, faces: Sequence[EmbeddedFace]) -> list[SeenFace]:
     if not faces:
         return []
-    with Image.open(io.BytesIO(content)) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = Image.fromarray(decode(content, _ANY_SIZE).pixels)  # as the service has turned it
     return [SeenFace(path, face, _thumbnail(upright, face)) for face in faces]
 
 

@@ -88,7 +88,8 @@ class Progress:
 def write_report(path: Path, outcomes: Iterable[Outcome]) -> None:
     """A CSV file of the photographs that somebody should look at. Raises ConfigurationError."""
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        # File names need not be UTF-8.
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["subject_id", "path", "status", "reasons", "detail", "measured", "outlier", "duplicates"])
             for outcome in outcomes:

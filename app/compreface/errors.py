@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -115,6 +116,8 @@ class CompreFaceErrors:
         answer = _Reworded(send)
         try:
             await self._app(scope, receive, answer.send)
+        except ClientDisconnect:  # nobody is there to be answered
+            raise
         except Exception:
             if not answer.began:
                 await problem(500, "internal", "Something went wrong, please try again")(scope, receive, answer.send)

@@ -33,7 +33,7 @@ class DecisionLog:
     ) -> None:
         self._write = write
         self._retry_seconds = retry_seconds
-        self._attempts_when_closing = attempts_when_closing
+        self._attempts_left = attempts_when_closing  # for all that waits then: who stops it may not wait long
         self._queue: queue.Queue[Entry | None] = queue.Queue()
         self._room = threading.BoundedSemaphore(max_queue)
         self._closing = threading.Event()
@@ -86,15 +86,14 @@ class DecisionLog:
         return batch, True
 
     def _write_or_log(self, batch: Sequence[Entry]) -> None:
-        attempts_left = self._attempts_when_closing
-        while attempts_left:
+        while self._attempts_left:
             try:
                 self._write(batch)
                 return
             except Exception as error:
                 logger.warning("%d decisions wait for the audit log: %s", len(batch), error)
             if self._closing.wait(self._retry_seconds):
-                attempts_left -= 1
+                self._attempts_left -= 1
                 time.sleep(min(self._retry_seconds, _CLOSING_RETRY_SECONDS))
         for entry in batch:
             logger.error("this decision did not reach the audit log", extra={"facts": {"audit": dict(entry)}})

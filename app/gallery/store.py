@@ -154,8 +154,8 @@ class GalleryStore(GalleryReader):
     def rename_subject(self, gallery: str, subject_id: str, new_id: str, *, max_faces: int = 100) -> int:
         """Give a subject another id and return the revision from which indexes know.
 
-        Where there is one of that id, the faces become its own. Raises SubjectNotFound, and BadRequest for an id that
-        a subject cannot have and for more than `max_faces` faces in all.
+        Where there is one of that id, the faces become its own, unless its time is over: then it is erased. Raises
+        SubjectNotFound, and BadRequest for an id that a subject cannot have and for more than `max_faces` faces in all.
         """
         checks.check_subject_id(new_id)
         with self._transactions.write() as write:
@@ -163,13 +163,18 @@ class GalleryStore(GalleryReader):
             other = statements.find_subject(write.connection, row.gallery_id, new_id)
             if other is not None and other.id == row.id:
                 return write.undo()
+            if is_over := other is not None and statements.is_over(other):
+                _erase_expired(write, other.id, gallery, new_id)
+                other = None
             if other is None:
                 collection.rename_subject(write.connection, row.id, new_id, write.revision)
             else:
                 collection.merge_subject(write.connection, row.id, other.id, write.revision, max_faces)
             facts = {"gallery": gallery, "subject_id": subject_id, "new_subject_id": new_id}
             write.audit("rename", merged=other is not None, **facts)
-            return write.revision
+        if is_over:
+            self.purge()
+        return write.revision
 
     def remove_face(self, gallery: str, face_id: str) -> int:
         """Erase one face and return the revision from which no index finds it. Raises FaceNotFound."""

@@ -101,6 +101,18 @@ def test_what_is_no_such_dump_is_refused(tmp_path: Path, content: bytes, sentenc
         CompreFaceDump(path)
 
 
+@pytest.mark.parametrize("until", [r"\.", "facenet.Calculator", uuid_of(3)], ids=["end", "row", "value"])
+def test_a_dump_that_was_not_written_to_its_end_is_refused(tmp_path: Path, until: str) -> None:
+    """Its last table is `embedding` here: of the others all is there."""
+    path = tmp_path / "dump.sql"
+    tables = PLAIN.replace("COPY public.img", "COPY public.zzz").partition("COPY public.embedding")
+    images = "COPY public.img (id, content) FROM stdin;\n\\.\n"
+    whole = tables[0] + images + "".join(tables[1:])
+    path.write_text(whole[: whole.index(until, whole.index("COPY public.embedding"))], "utf-8")
+    with pytest.raises(ConfigurationError, match="not written to its end"):
+        CompreFaceDump(path)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         CompreFaceDump(tmp_path / "nowhere.sql")

@@ -1,10 +1,12 @@
 """The file from which a bulk enrolment goes on: whole after any end, and never mistaken for somebody else's."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.bulk.outcomes import ENROLLED, Outcome, Progress
+from app.bulk.outcomes import ENROLLED, REJECTED, Outcome, Progress, write_report
 from app.errors import ConfigurationError
 
 
@@ -30,6 +32,12 @@ def test_a_run_that_was_killed_while_it_wrote_is_gone_on_with_again_and_again(tm
     assert run(path, 3) == 2
     assert run(path, 4) == 3
     assert run(path) == 4
+
+
+def test_a_report_names_files_whatever_bytes_their_names_are(tmp_path: Path) -> None:
+    rejected = replace(outcome(1), path=os.fsdecode(b"M\xfcller.jpg"), status=REJECTED)
+    write_report(tmp_path / "report.csv", [rejected])
+    assert "M\\udcfcller.jpg" in (tmp_path / "report.csv").read_text("utf-8")
 
 
 @pytest.mark.parametrize("content", [b"notes of mine", b'{"a": 1}', b'{"a": 1}\n{"subject_id": "ada', b"\n\n"])

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import struct
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -47,6 +49,25 @@ def test_people_are_grouped_and_shown(sameface: Command, photographs: Path, serv
     assert "<b>" not in text
     with Image.open(io.BytesIO((sheets / "person-0001.jpg").read_bytes())) as sheet:
         assert sheet.size == (4 * 112, 112)
+
+
+def test_odd_exif_and_odd_file_names_cost_nothing(
+    sameface: Command, astronaut: Image.Image, server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    # Orientation 6, and a width (0x0100) that is a byte: Pillow reads this and cannot write it again.
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x0100, 1, 1, 0)
+    broken = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + b"\0\0\0\0"
+    astronaut.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=broken)
+    astronaut.save(os.fsencode(folder) + b"/M\xfcller.jpg", "JPEG")
+    page = tmp_path / "page.html"
+    where = f"http://127.0.0.1:{server.port}"
+    ended = sameface("cluster", folder, "--html", page, "--server", where, "--json")
+    assert ended.exit_code == 0, ended.stderr
+    [group] = json.loads(ended.stdout)["groups"]
+    assert len(group["faces"]) == 2
+    assert "\\udcfcller.jpg" in page.read_text("utf-8")
 
 
 def test_strangers_stay_apart_and_an_empty_folder_is_status_2(

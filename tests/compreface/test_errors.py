@@ -1,13 +1,16 @@
 """Whatever goes wrong under /api/v1 is a message and a number, wherever it was noticed."""
 
+import asyncio
 import base64
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Send
 
 from app.api.problems import STATUS
-from app.compreface.errors import NUMBERS
+from app.compreface.errors import NUMBERS, PREFIX, CompreFaceErrors
 from app.keys.key import Scope
 from tests.compreface.conftest import CompreFaceServer, photograph
 
@@ -23,6 +26,24 @@ def anyone(compreface: CompreFaceServer) -> Iterator[httpx.Client]:
 
 def test_every_code_has_a_number() -> None:
     assert NUMBERS.keys() == STATUS.keys() | {"internal"}
+
+
+def test_a_caller_who_goes_away_is_no_error() -> None:
+    async def scenario() -> None:
+        async def leaves(scope: dict[str, object], receive: Receive, send: Send) -> None:
+            raise ClientDisconnect
+
+        async def unheard(message: Message) -> None:
+            raise AssertionError("nobody is there")
+
+        scope = {"type": "http", "method": "POST", "path": f"{PREFIX}recognition/faces", "headers": []}
+        await CompreFaceErrors(leaves)(scope, pending, unheard)
+
+    async def pending() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(scenario())
 
 
 def test_a_key_is_asked_for(anyone: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """A gallery as one collection, on both databases: pages of all faces, new ids of subjects, everything erased."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_all_faces_come_in_pages_the_oldest_first(store: GalleryStore) -> None:
     faces, total = store.collection("default", "b")
     assert ([face.face_id for face in faces], total) == ([written[0][0], written[2][0]], 2)
     assert store.collection("default", "nobody") == ([], 0)
+
+
+def test_a_new_id_whose_last_bearers_time_is_over_brings_nobody_into_that_end(store: GalleryStore) -> None:
+    store.add("default", "old", [new_face(1)], expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    store.add("default", "a", [new_face(2)])
+    store.rename_subject("default", "a", "old")
+    assert store.erase_expired() is None
+    assert found(store, 2) == "old"
+    assert store.subject("default", "old").faces == 1
 
 
 def test_an_erased_face_is_in_no_page(store: GalleryStore) -> None:

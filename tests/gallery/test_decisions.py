@@ -16,11 +16,13 @@ class Disk:
     def __init__(self) -> None:
         self.written: list[Entry] = []
         self.away = False
+        self.tries = 0
         self.free = threading.Event()
         self.free.set()
 
     def write(self, entries: Sequence[Entry]) -> None:
         self.free.wait()
+        self.tries += 1
         if self.away:
             raise NotReady("the database cannot answer now")
         self.written += entries
@@ -62,6 +64,16 @@ def test_what_the_database_did_not_take_is_tried_again() -> None:
     log.add(entries(4, 2))
     log.close()
     assert disk.written == entries(0, 6)
+
+
+def test_closing_tries_a_few_times_however_much_waits(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    disk.away = True
+    log = DecisionLog(disk.write, max_queue=5000, retry_seconds=0.01, attempts_when_closing=3)
+    log.add(entries(0, 2500))
+    log.close()
+    assert [record.facts["audit"] for record in caplog.records if hasattr(record, "facts")] == entries(0, 2500)
+    assert disk.tries <= 5
 
 
 def test_what_cannot_be_written_at_the_end_is_in_the_process_log(caplog: pytest.LogCaptureFixture) -> None:
