@@ -83,10 +83,12 @@ class Enroller:
         outcomes = await all_of(*(self._face_or_rejection(image, choice, min_confidence) for image in images))
         faces = enrolment.accepted(outcomes)
         duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
-        own = enrolment.own_distances(faces, await self._nearest_known(gallery, subject_id, faces))
+        known = await self._nearest_known(gallery, subject_id, faces)
         limit = self._thresholds.verification()
 
         def answer(stored: EnrolledSubject, *, indexed: bool) -> Enrolment:
+            # Of a new subject nothing was known: what the index had was another's whose time was over.
+            own = enrolment.own_distances(faces, [] if stored.created else known)
             rows = enrolment.enrolled_images(outcomes, stored, own, limit.squared_l2)
             return Enrolment(stored, indexed, rows, duplicates, took_ms(started, faces))
 

@@ -34,7 +34,7 @@ from models.evaluation import multiply_adds
 from models.networks import build
 from models.networks.mirrored import Magnified, Mirrored
 from models.pairs import PairTable
-from models.photographs import embed_crops, unmarked
+from models.photographs import check_geometry, embed_crops, unmarked
 from models.provenance import counted, left_out
 
 MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
@@ -88,8 +88,13 @@ def parity(network: nn.Module, path: Path, side: int, count: int = 8) -> float:
     return float(np.abs(found - expected).max())
 
 
-def centred(network: nn.Module, crops: Crops, input_px: int) -> dict[str, Any]:
-    """Move the mean embedding of crops to the origin; for the card, how far it was and is from there."""
+def centred(network: nn.Module, crops: Crops, expected: CardInput) -> dict[str, Any]:
+    """Move the mean embedding of crops to the origin; for the card, how far it was and is from there.
+
+    Raises ValueError where landmarks do not lie in the crops where the network wants them.
+    """
+    check_geometry(crops, expected.spec)
+    input_px = expected.crop_px
     margin = (crops.stored_px - input_px) // 2
     middle = slice(margin, margin + input_px)
     chosen = crops.spread(CENTRING_CROPS)
@@ -153,14 +158,14 @@ def main() -> None:
 def export(options: argparse.Namespace, out: Path) -> ModelCard:
     """Write the file with its card, which is returned; raises ValueError for what cannot be served."""
     network, trained = load_network(options.checkpoint)
-    shifted = centred(network, Crops(options.centre_on), trained["input_px"]) if options.centre_on else None
+    expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
+    shifted = centred(network, Crops(options.centre_on), expected) if options.centre_on else None
     if options.mirrored:
         network = Mirrored(network).eval()
     export_network(network, trained["input_px"], out)
     difference = parity(network, out, trained["input_px"])
     if difference > PARITY:
         raise ValueError(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
-    expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
     crops = Crops(options.calibration_crops)
     named = at_most(MAX_PHOTOGRAPHS, np.flatnonzero(crops.people != UNLABELLED))
     table = PairTable(embed_crops(crops, unmarked(out, expected), expected.spec, named), crops.people[named])

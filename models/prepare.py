@@ -116,12 +116,16 @@ def _keep_geometry(recipe: Recipe) -> None:
 
 def _keep_photographs(recipe: Recipe, photos: Sequence[Photo], part_size: int) -> None:
     """Remember which photographs these are; raises ValueError where there are crops of others."""
-    told = [recipe.face, part_size, *((str(photo.path), photo.identity, photo.source) for photo in photos)]
-    digest = hashlib.sha256(repr(told).encode()).hexdigest()
+    rows = ((str(photo.path.absolute()), photo.identity, photo.source) for photo in photos)
+    digest = hashlib.sha256(repr([recipe.face, part_size, *rows]).encode()).hexdigest()
     path = recipe.out / "photographs.sha256"
-    if path.exists() and path.read_text() != digest:
+    if path.exists() and path.read_text() == digest:
+        return
+    if path.exists() and any(recipe.out.glob("part-?????.npy")):
         raise ValueError(f"{recipe.out} holds crops of other photographs than these; choose another folder")
-    path.write_text(digest)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(digest)
+    unfinished.replace(path)
 
 
 def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:

@@ -6,8 +6,8 @@
 
 `--held-out` is a manifest of people whom the network never saw (see `models.manifest`). What is not given is left
 out. Crops do not depend on the network: they are kept in `--work` and serve the next model file too, as long as it
-wants the same crop. Each section is kept there as well, for the network and its thresholds, so a stopped run goes on
-where it was.
+wants the same crop. Each section is kept there as well, for the network, its thresholds and what is asked for, so a
+stopped run goes on where it was.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def measured(bench: Bench, name: str) -> Section | None:
     make, needs = SECTIONS[name]
     if not all(getattr(bench.options, need) for need in needs):
         return None
-    kept = bench.own / f"{name}.json"
+    kept = bench.section(name)
     if not kept.exists():
         print(f"{name} ...", flush=True)
         found = make(bench)

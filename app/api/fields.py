@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from app.domain import DEFAULT_GALLERY, DuplicatePolicy, FaceChoice, SubjectChanges
 from app.errors import BadRequest
-from app.gallery.checks import check_subject_id
+from app.gallery.checks import check_new_subject_id
 
 MAX_PARTS = 200  # of a form; members of a JSON object; images of a list
 
@@ -68,7 +68,7 @@ def _no_boolean(value: Any) -> Any:
 
 def _fit_for_a_path(subject_id: str) -> str:
     try:
-        return check_subject_id(subject_id)
+        return check_new_subject_id(subject_id)
     except BadRequest as error:
         raise PydanticCustomError("subject_id", "{reason}", {"reason": error.message}) from None
 

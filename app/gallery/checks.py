@@ -42,9 +42,7 @@ def check_gallery_name(name: str) -> str:
 
 
 def check_subject_id(subject_id: str) -> str:
-    """Raises BadRequest for an id that a new subject cannot have."""
-    if subject_id in (".", ".."):  # clients take these out of a path, so that the subject could not be asked for
-        raise BadRequest(f"subject_id is {subject_id!r}, which no path can hold", field="subject_id")
+    """Raises BadRequest for an id that a subject cannot have."""
     if is_subject_id(subject_id):
         return subject_id
     raise BadRequest(
@@ -52,6 +50,13 @@ def check_subject_id(subject_id: str) -> str:
         field="subject_id",
         characters=len(subject_id),
     )
+
+
+def check_new_subject_id(subject_id: str) -> str:
+    """Raises BadRequest for an id that a subject cannot have, or should not be given."""
+    if subject_id in (".", ".."):  # clients take these out of a path, so that the subject could not be asked for
+        raise BadRequest(f"subject_id is {subject_id!r}, which no path can hold", field="subject_id")
+    return check_subject_id(subject_id)
 
 
 def check_name(name: str | None) -> str | None:

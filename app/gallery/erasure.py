@@ -9,6 +9,7 @@ until the segment is recycled, and in whatever archives and standbys copied it. 
 
 import hashlib
 import mmap
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +27,9 @@ from app.gallery.engine import database_errors
 from app.gallery.store import GalleryStore
 from app.gallery.tables import CANARY_MODEL, face_crops, faces, galleries, subjects
 
+_CANARY = "canary"
 _CANARY_PREFIX = "erasure-canary-"
+_CANARY_GALLERY = re.compile(rf"{_CANARY_PREFIX}[0-9a-f]{{16}}")
 _CANARY_LIFE = timedelta(hours=1)
 _CANARY_CROP_BYTES = 10_000  # more than a page of SQLite, as a crop is
 _CROP_STRIDE = 64  # one piece in so many is looked for: each search reads the whole file
@@ -51,7 +54,9 @@ def verify_erasure(
     wanted: Sequence[bytes] = (),
     receipt_revision: int | None = None,
 ) -> list[Finding]:
-    """Look at tombstones, the erasure of `receipt_revision`, a canary, and the `wanted` bytes; writes the canary only.
+    """Look at tombstones, the erasure of `receipt_revision`, a canary, and the `wanted` bytes.
+
+    Writes the canary only, and erases it, and those of proofs that were killed.
 
     Raises NotReady where the database does not answer.
     """
@@ -147,14 +152,16 @@ def _canary_rows(engine: sa.Engine, store: GalleryStore, embedding_size: int) ->
 
 def _erase_leftovers(engine: sa.Engine, store: GalleryStore) -> None:
     """Erase what runs left that were killed: canaries of more than an hour, for others may be running."""
-    old = sa.and_(
-        galleries.c.name.startswith(_CANARY_PREFIX), galleries.c.created_at < datetime.now(UTC) - _CANARY_LIFE
-    )
-    somebodys = sa.exists().where(faces.c.gallery_id == galleries.c.id, faces.c.model_id != CANARY_MODEL)
+    canaries = galleries.c.name.startswith(_CANARY_PREFIX)
+    is_old = galleries.c.created_at < datetime.now(UTC) - _CANARY_LIFE
+    face = sa.exists().where(faces.c.gallery_id == galleries.c.id, faces.c.model_id != CANARY_MODEL)
+    subject = sa.exists().where(subjects.c.gallery_id == galleries.c.id, subjects.c.subject_id != _CANARY)
+    query = sa.select(galleries.c.name).where(canaries, is_old, ~face, ~subject)
     with database_errors(), engine.connect() as connection:
-        names = connection.execute(sa.select(galleries.c.name).where(old, ~somebodys)).scalars().all()
+        names = [name for name in connection.execute(query).scalars() if _CANARY_GALLERY.fullmatch(name)]
     for name in names:
-        store.drop_gallery(name)
+        with suppress(GalleryNotFound):  # another proof was faster
+            store.drop_gallery(name)
 
 
 @contextmanager
@@ -179,7 +186,7 @@ def _enroll_canary(engine: sa.Engine, store: GalleryStore, gallery: str, embeddi
     given = zip(vectors, photographs, pictures, strict=True)
     new = [NewFace((row / 2**32).astype(np.float32), photo, picture) for row, photo, picture in given]
     expires_at = datetime.now(UTC) + _CANARY_LIFE
-    store.add(gallery, "canary", new, name=name, metadata={"note": note}, expires_at=expires_at)
+    store.add(gallery, _CANARY, new, name=name, metadata={"note": note}, expires_at=expires_at)
     rows = sa.select(faces.c.vector, faces.c.content_sha256).join(subjects).where(subjects.c.name == name)
     wanted = [
         name.encode(),
@@ -194,7 +201,7 @@ def _enroll_canary(engine: sa.Engine, store: GalleryStore, gallery: str, embeddi
 
 def _erase_canary(store: GalleryStore, gallery: str) -> None:
     try:
-        store.remove_subject(gallery, "canary")
+        store.remove_subject(gallery, _CANARY)
     except SubjectNotFound as error:
         raise RuntimeError("somebody else has erased the canary") from error
 

@@ -157,9 +157,11 @@ class GalleryStore(GalleryReader):
         Where there is one of that id, the faces become its own, unless its time is over: then it is erased. Raises
         SubjectNotFound, and BadRequest for an id that a subject cannot have and for more than `max_faces` faces in all.
         """
-        checks.check_subject_id(new_id)
+        checks.check_new_subject_id(new_id)
         with self._transactions.write() as write:
             row = self._subject_row(write.connection, gallery, subject_id)
+            if statements.is_over(row):
+                raise statements.no_subject(subject_id)
             other = statements.find_subject(write.connection, row.gallery_id, new_id)
             if other is not None and other.id == row.id:
                 return write.undo()

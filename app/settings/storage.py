@@ -52,7 +52,7 @@ class StorageSettings(BaseModel):
         2_000_000,
         ge=0,
         description="Galleries with more faces are searched in compressed form first, and the nearest of them compared "
-        "exactly; in smaller ones all are compared exactly.",
+        "exactly; in smaller ones, and in all of up to 131,072, all are compared exactly.",
     )
 
     @model_validator(mode="before")

@@ -50,6 +50,24 @@ def test_a_new_id_whose_last_bearers_time_is_over_brings_nobody_into_that_end(st
     assert store.subject("default", "old").faces == 1
 
 
+def test_who_is_over_is_given_no_new_id(store: GalleryStore) -> None:
+    store.add("default", "over", [new_face(1)], expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    store.add("default", "b", [new_face(2)])
+    for new_id in ("b", "c"):
+        with pytest.raises(SubjectNotFound):
+            store.rename_subject("default", "over", new_id)
+    assert store.subject("default", "b").faces == 1
+
+
+@pytest.mark.parametrize("new_id", [".", "..", ""])
+def test_an_id_that_no_path_can_hold_is_no_new_one(store: GalleryStore, new_id: str) -> None:
+    store.add("default", "a", [new_face(1)])
+    with pytest.raises(BadRequest):
+        store.rename_subject("default", "a", new_id)
+    store.add("default", "..", [new_face(2)])  # as a gallery of before may hold
+    assert store.remove_subject("default", "..").faces == 1
+
+
 def test_an_erased_face_is_in_no_page(store: GalleryStore) -> None:
     one, two = store.add("default", "a", [new_face(1), new_face(2)]).faces
     store.remove_face("default", one.face_id)

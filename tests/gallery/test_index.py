@@ -78,7 +78,7 @@ def opened(kind: Kind, request: pytest.FixtureRequest, embedding_size: int = EMB
 @pytest.fixture(params=EACH, ids=lambda kind: kind.name)
 def index(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[GalleryIndex]:
     """Each implementation; segments so small that a few faces fill some."""
-    monkeypatch.setattr(compressed, "SEGMENT_ROWS", 20)
+    monkeypatch.setattr(compressed, "SEGMENT_ROWS", 8)
     monkeypatch.setattr(blocks, "BLOCK_ROWS", request.param.block_rows)
     index = opened(request.param, request)
     feed(index, changes(1, galleries=[DEFAULT]))

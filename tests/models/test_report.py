@@ -39,10 +39,14 @@ def test_sections_are_kept_and_those_without_their_data_left_out(
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert set(found) == {"model", "held_out_all_pairs"}
     assert found["held_out_all_pairs"]["people"] == 40
-    (kept,) = (tmp_path / "work").glob("*/held_out_all_pairs.json")
+    (kept,) = (tmp_path / "work").glob("*/held_out_all_pairs-*.json")
     kept.write_text(kept.read_text().replace('"people": 40', '"people": 41'))
     report.main()
     assert json.loads((tmp_path / "out" / "report.json").read_text())["held_out_all_pairs"]["people"] == 41
+    others = write_crops(tmp_path / "others", side=32, people=30, seed=5)
+    monkeypatch.setattr("sys.argv", [*command, "--held-out-crops", str(others), "--sections", "held_out_all_pairs"])
+    report.main()  # another question
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["held_out_all_pairs"]["people"] == 30
 
 
 def test_every_section_has_a_table_and_the_pictures_are_drawn(tmp_path: Path) -> None:

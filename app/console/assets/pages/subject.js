@@ -78,7 +78,8 @@ function details({ gallery, subjectId, found }, title) {
     try {
       // Only what was touched: the rest may have changed meanwhile, and numbers and seconds do not all survive a form.
       const changes = {};
-      const touched = (control) => control.value !== saved.get(control);
+      const sent = new Map([...saved.keys()].map((control) => [control, control.value]));
+      const touched = (control) => sent.get(control) !== saved.get(control);
       if (touched(name)) changes.name = name.value.trim() || null;
       if (touched(metadata)) changes.metadata = parsed(metadata);
       if (touched(expires)) changes.expires_at = expires.value ? new Date(expires.value).toISOString() : null;
@@ -86,7 +87,7 @@ function details({ gallery, subjectId, found }, title) {
         const changed = await changeSubject(gallery, subjectId, changes);
         title.textContent = changed.name ?? subjectId;
       }
-      for (const control of saved.keys()) saved.set(control, control.value);
+      for (const [control, value] of sent) saved.set(control, value); // what was typed meanwhile is not saved yet
       fill(said);
       toast("Saved.");
     } catch (error) {
