@@ -22,23 +22,19 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from app.faces.card import METADATA_KEY, CardCalibration, CardInput, ModelCard
 from app.faces.crop import CropSpec
-from models.augment import planes
 from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, print_points, with_calibration
-from models.centre import centre
 from models.data import UNLABELLED, Crops
 from models.evaluation import multiply_adds
 from models.networks import build
 from models.networks.mirrored import Magnified, Mirrored
 from models.pairs import PairTable
-from models.photographs import check_geometry, embed_crops, unmarked
+from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
 
 MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
-CENTRING_CROPS = 8192  # evenly spaced: their mean is known to about 0.01
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
 PARITY = 1e-4
 
@@ -86,21 +82,6 @@ def parity(network: nn.Module, path: Path, side: int, count: int = 8) -> float:
         expected = network(images).numpy()
     (found,) = ort.InferenceSession(path).run(None, {"faces": images.numpy()})
     return float(np.abs(found - expected).max())
-
-
-def centred(network: nn.Module, crops: Crops, expected: CardInput) -> dict[str, Any]:
-    """Move the mean embedding of crops to the origin; for the card, how far it was and is from there.
-
-    Raises ValueError where landmarks do not lie in the crops where the network wants them.
-    """
-    check_geometry(crops, expected.spec)
-    input_px = expected.crop_px
-    margin = (crops.stored_px - input_px) // 2
-    middle = slice(margin, margin + input_px)
-    chosen = crops.spread(CENTRING_CROPS)
-    batches = (crops.pixels(rows)[:, middle, middle] for rows in tqdm(np.array_split(chosen, -(-len(chosen) // 128))))
-    before, after = centre(network, (planes(batch) for batch in batches))
-    return {"crops": len(chosen), "mean_before": round(before, 4), "mean_after": round(after, 4)}
 
 
 def write_card(path: Path, card: ModelCard) -> None:
@@ -159,7 +140,6 @@ def export(options: argparse.Namespace, out: Path) -> ModelCard:
     """Write the file with its card, which is returned; raises ValueError for what cannot be served."""
     network, trained = load_network(options.checkpoint)
     expected = CardInput(crop_px=trained["input_px"], template=trained["template"])
-    shifted = centred(network, Crops(options.centre_on), expected) if options.centre_on else None
     if options.mirrored:
         network = Mirrored(network).eval()
     export_network(network, trained["input_px"], out)
@@ -183,8 +163,7 @@ def export(options: argparse.Namespace, out: Path) -> ModelCard:
         provenance=provenance(options)
         | {"trained_on": trained["data"] | {"people_share": trained.get("people_share", 1.0)}},
         results={path.stem: json.loads(path.read_text()) for path in options.results}
-        | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(out)}
-        | ({"centred": shifted} if shifted else {}),
+        | {"parity_with_pytorch": float(f"{difference:.2g}"), "multiply_adds": multiply_adds.of(out)},
     )
     card = with_calibration(card, found, None)
     write_card(out, card)
@@ -200,7 +179,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--training-crops", type=Path, help="count photographs and people by set")
     parser.add_argument("--exclude", type=Path, help="the list of exclusions given to models.manifest, to count it")
     parser.add_argument("--results", type=Path, nargs="*", default=[], help="JSON reports to put into the card")
-    parser.add_argument("--centre-on", type=Path, help="crops whose mean embedding is moved to the origin")
     parser.add_argument("--mirrored", action="store_true", help="average with the mirror image, for twice the time")
     parser.add_argument("--id", required=True)
     parser.add_argument("--default-far", type=float, default=1e-3)

@@ -23,6 +23,12 @@ def mapping(teacher: Embeddings, embedding_size: int) -> Embeddings:
     return np.linalg.eigh(moments)[1][:, -embedding_size:].astype(np.float32)
 
 
+def centred(embeddings: Embeddings) -> Embeddings:
+    """Unit vectors less their mean, unit vectors again: faces of all kinds lie all around the sphere."""
+    moved = embeddings - embeddings.mean(0)
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True).clip(1e-6)).astype(np.float32)
+
+
 def rotation(vectors: Embeddings, towards: Embeddings) -> Embeddings:
     """float32 (d, d): what turns `vectors`, float32 (n, d), as near to others as turning can (Schoenemann 1966).
 

@@ -26,6 +26,7 @@ from models.augment import planes, resized
 from models.device_check import CROPS as CHECKED
 from models.device_check import check_teacher
 from models.ncnn import NcnnNetwork
+from models.targets import centred
 
 TEACHER_PX = 112
 BATCH_SIZE = 250
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("crops", type=Path)
     parser.add_argument("--network", type=Path, action="append", required=True, metavar="NAME.param")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--centred", action="store_true", help="take off the mean of all (not for --morphs)")
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     teacher = Teacher(options.network, face_px(options.crops)).to(device, memory_format=torch.channels_last)
@@ -92,7 +94,7 @@ def main() -> None:
             np.save(finished / "unfinished.npy", embed_part(teacher, np.load(path), device))
             (finished / "unfinished.npy").replace(finished / path.name)
     embeddings = np.concatenate([np.load(finished / path.name) for path in parts])
-    np.save(options.out, embeddings)
+    np.save(options.out, centred(embeddings) if options.centred else embeddings)
     shutil.rmtree(finished)
     print(f"{len(embeddings)} embeddings of size {embeddings.shape[1]} in {options.out}")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.targets import Embeddings, mapping, rotation, targets
+from models.targets import Embeddings, centred, mapping, rotation, targets
 
 
 def unit_rows(rows: Embeddings) -> Embeddings:
@@ -40,6 +40,15 @@ def test_fewer_coordinates_keep_what_the_teacher_consists_of(teacher: Embeddings
     np.testing.assert_allclose(found @ found.T, teacher @ teacher.T, atol=0.02)
     first_five = unit_rows(teacher[:, :5])
     assert np.abs(first_five @ first_five.T - teacher @ teacher.T).max() > 0.3  # any five would not do
+
+
+def test_centred_targets_lean_to_no_side(teacher: Embeddings) -> None:
+    leaning = unit_rows(teacher + 0.5)
+    found = centred(leaning)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    assert np.linalg.norm(found.mean(0)) < 0.1 * np.linalg.norm(leaning.mean(0))
+    expected = leaning[3].astype(float) - leaning.astype(float).mean(0)
+    np.testing.assert_allclose(found[3], expected / np.sqrt((expected**2).sum()), atol=1e-5)
 
 
 def test_targets_are_turned_to_where_a_student_has_them(teacher: Embeddings) -> None:

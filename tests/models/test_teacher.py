@@ -11,6 +11,7 @@ import torch
 
 from app.faces.crop import CropSpec
 from models import teacher
+from models.targets import centred
 from models.teacher import Teacher, face_px, teacher_view
 from tests.models.conftest import write_crops
 
@@ -85,3 +86,14 @@ def test_embeddings_of_a_folder_are_those_of_each_crop_and_its_mirror_image(
     assert (found[:first] == 0.5).all()
     np.testing.assert_allclose(found[first:], (both / np.linalg.norm(both, axis=1, keepdims=True))[first:], atol=1e-4)
     assert not (tmp_path / "teacher.parts").exists()
+
+
+def test_embeddings_may_be_written_without_their_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, one = write_crops(tmp_path / "crops", side=120), str(network(tmp_path, "one", 1))
+    for name, more in (("plain", []), ("centred", ["--centred"])):
+        out = str(tmp_path / f"{name}.npy")
+        monkeypatch.setattr(sys, "argv", ["teacher", str(folder), "--network", one, "--out", out, *more])
+        teacher.main()
+    plain, found = (np.load(tmp_path / f"{name}.npy") for name in ("plain", "centred"))
+    np.testing.assert_allclose(found, centred(plain), atol=1e-6)
+    assert np.abs(found - plain).max() > 0.01

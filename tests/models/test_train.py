@@ -381,18 +381,3 @@ def test_a_trained_network_becomes_a_file_that_the_service_loads(
     with torch.inference_mode():
         expected = network((torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127.5) / 127.5)
     np.testing.assert_allclose(embedder.embed(crops), expected.numpy(), atol=1e-4)
-
-
-def test_a_file_may_have_its_mean_embedding_at_the_origin(
-    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
-) -> None:
-    run(monkeypatch, crops_folder, tmp_path, "--teacher", str(teacher), "--passes", "1")
-    held_out = write_crops(tmp_path / "held-out", seed=7, people=30)
-    embedder = exported(monkeypatch, tmp_path, held_out, "--centre-on", str(crops_folder))
-    crops = Crops(crops_folder)
-    faces = crops[np.arange(len(crops))][:, 4:68, 4:68]
-    mean = np.concatenate([embedder.embed(faces), embedder.embed(faces[:, :, ::-1])]).mean(0)
-    shifted = embedder.card.results["centred"]
-    assert shifted["crops"] == len(crops)
-    assert np.linalg.norm(mean) == pytest.approx(shifted["mean_after"], abs=1e-3)
-    assert shifted["mean_after"] < 0.1 * shifted["mean_before"]
