@@ -119,8 +119,9 @@ def asked(client: Client, name: str, token: str | None) -> httpx.Response:
     values = {"gallery": "mine", "subject_id": "nobody", "face_id": "00000000-0000-4000-8000-000000000000"}
     path = "/".join(values.get(part.strip("{}"), "none") if "{" in part else part for part in template.split("/"))
     headers = {} if token is None else {"X-API-Key": token}
-    body = {"json": sensible(name)} if method in ("POST", "PUT", "PATCH") else {}
-    return client.request(method, path, params={"gallery": "mine"}, headers=headers, **body)
+    fields = sensible(name) if method in ("POST", "PUT", "PATCH") else None
+    params = {} if fields and "gallery" in fields else {"gallery": "mine"}
+    return client.request(method, path, params=params, headers=headers, json=fields)
 
 
 def sensible(name: str) -> dict[str, Any]:
