@@ -55,6 +55,14 @@ def enrolled(server: Server, portrait: bytes) -> None:
     enroll(server, "default", "emp-0042", portrait, name="Eileen Collins")
 
 
+def test_a_button_under_the_pointer_keeps_the_colour_of_its_words(console: Console) -> None:
+    button = console.open("gallery").get_by_role("button", name="New gallery")
+    colour = "(element) => getComputedStyle(element).color"
+    resting = button.evaluate(colour)
+    button.hover()
+    assert button.evaluate(colour) == resting
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_fault_on_any_page(open_console: Open, portrait: bytes, two_faces: bytes, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
