@@ -56,7 +56,7 @@ def enrolled(server: Server, portrait: bytes) -> None:
 
 
 def test_a_button_under_the_pointer_keeps_the_colour_of_its_words(console: Console) -> None:
-    button = console.open("gallery").get_by_role("button", name="New gallery")
+    button = console.open("gallery").locator("button.primary:enabled").first
     colour = "(element) => getComputedStyle(element).color"
     resting = button.evaluate(colour)
     button.hover()
