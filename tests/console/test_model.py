@@ -31,7 +31,8 @@ def test_the_page_reads_the_curve_as_the_service_does(console: Console) -> None:
     card = ModelCard.model_validate(document)
     curve = document["calibration"]["curve"]
     ends = (curve[-1]["threshold"], curve[0]["threshold"])
-    distances = [ends[0] + share * (ends[1] - ends[0]) for share in (0, 0.013, 0.25, 0.5, 0.77, 0.999, 1)]
+    between = [ends[0] + share * (ends[1] - ends[0]) for share in (0.013, 0.25, 0.5, 0.77, 0.999)]
+    distances = [ends[0], *between, ends[1]]
     shown = page.evaluate(RATES, {"curve": curve, "distances": [*distances, ends[0] - 0.01, ends[1] + 0.01]})
     for distance, (far, ci95, threshold, val) in zip(distances, shown, strict=False):
         expected = card.far_at(distance)
@@ -50,7 +51,8 @@ def test_the_slider_shows_what_a_threshold_costs(console: Console) -> None:
     page.get_by_role("button", name=f"Show what {one_in(point['far'])} costs", exact=True).click()
     accepts, rejects = page.locator('[data-cost="accept"]').first, page.locator('[data-cost="reject"]')
     assert f"{one_in(point['far'])}\n" in accepts.inner_text()
-    assert f"{100 * (1 - point['val']):.0f} %" in rejects.inner_text()
+    percent = 100 * (1 - point["val"])
+    assert f"\n{percent:.{1 if percent < 10 else 0}f} %" in rejects.inner_text()
     slider = page.get_by_label("Threshold, squared L2")
     slider.press("Home")
     assert f"{one_in(curve[-1]['far'])}\n" in accepts.inner_text()
