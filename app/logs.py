@@ -32,11 +32,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if current := request_id.get():
-            line["request_id"] = current
-        if key := key_id.get():
-            line["key_id"] = key
-        line |= getattr(record, "facts", {})
+        line |= _facts(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -47,9 +43,14 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line, _, traceback = super().format(record).partition("\n")
-        facts = {"request_id": request_id.get(), "key_id": key_id.get()} | getattr(record, "facts", {})
-        told = [f"{name}={_plain(value)}" for name, value in facts.items() if value is not None]
+        told = [f"{name}={_plain(value)}" for name, value in _facts(record).items() if value is not None]
         return " ".join([line, *told]) + (f"\n{traceback}" if traceback else "")
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    """Of which request and key, where there is one, and what the line itself says."""
+    of = {"request_id": request_id.get(), "key_id": key_id.get()}
+    return {name: value for name, value in of.items() if value} | getattr(record, "facts", {})
 
 
 def _plain(value: Any) -> str:

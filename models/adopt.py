@@ -26,9 +26,10 @@ from app.faces.crop import CropSpec
 from models.calibrate import MAX_PHOTOGRAPHS, at_most, calibrate, print_points, with_calibration
 from models.data import UNLABELLED
 from models.evaluation import multiply_adds
-from models.export import MIRRORED, write_card, written_whole
+from models.export import MIRRORED, write_card
 from models.pairs import PairTable
 from models.photographs import acquire, embed_crops, recipe, unmarked
+from models.whole import written_whole
 from models.wrap import check, port, vectors, wrapped
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from app.faces.crop import CropSpec
 from models.options import Options
+from models.whole import written_whole
 
 
 @dataclass(slots=True)
@@ -51,9 +52,8 @@ def save(options: Options, run: Run) -> None:
         "data": run.data,
         "options": _plain(asdict(options)),
     }
-    unfinished = options.out / "last.pt.tmp"
-    torch.save(state, unfinished)
-    unfinished.replace(options.out / "last.pt")
+    with written_whole(options.out / "last.pt") as unfinished:
+        torch.save(state, unfinished)
 
 
 def resume(options: Options, run: Run) -> None:

@@ -11,8 +11,6 @@ import json
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from models.networks.mirrored import Magnified, Mirrored
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
+from models.whole import written_whole
 
 MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
 # Largest difference of any embedding coordinate between PyTorch and ONNX Runtime, both float32.
@@ -92,17 +91,6 @@ def write_card(path: Path, card: ModelCard) -> None:
     onnx.helper.set_model_props(model, kept | {METADATA_KEY: text})
     with written_whole(path) as unfinished:
         onnx.save(model, unfinished)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place at the end; where that is not reached, `path` stays as it was."""
-    unfinished = path.with_name(f"{path.stem}.unfinished{path.suffix}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def code_commit() -> str:

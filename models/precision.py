@@ -33,6 +33,7 @@ from models.evaluation.tradeoffs import milliseconds, opened
 from models.lfw import WEIGHTS, Crop, Pairs, crop_all, distances, embed_all, prepared, read_pairs, report
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
+from models.whole import written_whole
 
 PRECISIONS = ["fp16", "int8"]
 # Crops that show the ranges of activations.
@@ -124,8 +125,6 @@ def make(source: Path, precision: str, target: Path, held_out: HeldOut, lfw: "Lf
 
     Raises ValueError where the people do not support the default false-accept rate; `target` is then as it was.
     """
-    from models.export import written_whole
-
     with written_whole(target) as unfinished:
         return _make(source, precision, unfinished, held_out, lfw)
 

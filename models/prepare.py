@@ -28,6 +28,7 @@ from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
 from models.manifest import Photo, read
+from models.whole import written_whole
 
 PART_SIZE = 1000
 WEIGHTS = Path(__file__).parent / "weights"
@@ -74,9 +75,8 @@ def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
     _write_rows(part_path(recipe.out, number, "tsv"), [(p.path, p.identity, p.source) for p in rows])
     _write_rows(part_path(recipe.out, number, "failed"), [(p.path, p.source, code) for p, code in failures])
     array = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8)
-    unfinished = part_path(recipe.out, number, "tmp.npy")
-    np.save(unfinished, array)
-    unfinished.replace(part_path(recipe.out, number, "npy"))
+    with written_whole(part_path(recipe.out, number, "npy")) as unfinished:
+        np.save(unfinished, array)
     return len(photos)
 
 
@@ -123,9 +123,8 @@ def _keep_photographs(recipe: Recipe, photos: Sequence[Photo], part_size: int) -
         return
     if path.exists() and any(recipe.out.glob("part-?????.npy")):
         raise ValueError(f"{recipe.out} holds crops of other photographs than these; choose another folder")
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(digest)
-    unfinished.replace(path)
+    with written_whole(path) as unfinished:
+        unfinished.write_text(digest)
 
 
 def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from app.faces.embed import FaceEmbedder
 from models.evaluation.bench import Bench
 from models.evaluation.sections import SECTIONS, Section
+from models.whole import written_whole
 
 
 def measured(bench: Bench, name: str) -> Section | None:
@@ -30,9 +31,8 @@ def measured(bench: Bench, name: str) -> Section | None:
         print(f"{name} ...", flush=True)
         found = make(bench)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(found))
-        unfinished.replace(kept)
+        with written_whole(kept) as unfinished:
+            unfinished.write_text(json.dumps(found))
     section: Section = json.loads(kept.read_text())
     return section
 

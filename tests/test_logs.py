@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,9 +18,11 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 
 
 @pytest.fixture(autouse=True)
-def within_a_request() -> None:
-    logs.request_id.set("r1")
-    logs.key_id.set("k1")
+def within_a_request() -> Iterator[None]:
+    request, key = logs.request_id.set("r1"), logs.key_id.set("k1")
+    yield
+    logs.request_id.reset(request)
+    logs.key_id.reset(key)
 
 
 FACTS = {"route": "/verify", "status": 200, "took_ms": 12.5, "code": None, "audit": {"action": "verify"}}

@@ -66,10 +66,7 @@ class GalleryStore(GalleryReader):
         values = _checked({key: value for key, value in wanted.items() if value is not None})
         with self._transactions.write() as write:
             gallery_id = statements.gallery_id(write.connection, gallery)
-            row = statements.find_subject(write.connection, gallery_id, subject_id)
-            if is_over := row is not None and statements.is_over(row):
-                _erase_expired(write, row.id, gallery, subject_id)
-                row = None
+            row, is_over = _find_alive(write, gallery_id, gallery, subject_id)
             if row is None:
                 key = statements.insert_subject(write.connection, gallery_id, subject_id, values)
             else:
@@ -162,12 +159,9 @@ class GalleryStore(GalleryReader):
             row = self._subject_row(write.connection, gallery, subject_id)
             if statements.is_over(row):
                 raise statements.no_subject(subject_id)
-            other = statements.find_subject(write.connection, row.gallery_id, new_id)
+            other, is_over = _find_alive(write, row.gallery_id, gallery, new_id)
             if other is not None and other.id == row.id:
                 return write.undo()
-            if is_over := other is not None and statements.is_over(other):
-                _erase_expired(write, other.id, gallery, new_id)
-                other = None
             if other is None:
                 collection.rename_subject(write.connection, row.id, new_id, write.revision)
             else:
@@ -246,6 +240,15 @@ class GalleryStore(GalleryReader):
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _CHECKS[key](value) for key, value in values.items()}
+
+
+def _find_alive(write: Write, gallery_id: int, gallery: str, subject_id: str) -> tuple[sa.Row[Any] | None, bool]:
+    """A subject's row, or None; and whether there was one whose time is over, which is erased."""
+    row = statements.find_subject(write.connection, gallery_id, subject_id)
+    if row is None or not statements.is_over(row):
+        return row, False
+    _erase_expired(write, row.id, gallery, subject_id)
+    return None, True
 
 
 def _erase_expired(write: Write, key: int, gallery: str, subject_id: str) -> None:

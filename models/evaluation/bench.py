@@ -67,7 +67,7 @@ class Bench:
 
 
 def _digest(*items: object) -> str:
-    """Twelve letters that differ where the items do; paths by where they lead."""
+    """Twelve letters that differ where the items do."""
     whole = hashlib.sha256()
     for item in items:
         whole.update(repr(item).encode() + b"\n")

@@ -32,6 +32,21 @@ def entries(start: int, count: int) -> list[Entry]:
     return [{"number": number} for number in range(start, start + count)]
 
 
+def lost(caplog: pytest.LogCaptureFixture) -> list[Entry]:
+    """The decisions that are in the process's log instead."""
+    return [record.facts["audit"] for record in caplog.records if hasattr(record, "facts")]
+
+
+def closed_while_away(count: int, **options: int) -> Disk:
+    """So many decisions were taken when a log closed that could write none; the disk that was away."""
+    disk = Disk()
+    disk.away = True
+    log = DecisionLog(disk.write, retry_seconds=0.01, max_queue=5000, **options)
+    log.add(entries(0, count))
+    log.close()
+    return disk
+
+
 def test_closing_writes_all_that_was_taken_in_order() -> None:
     disk = Disk()
     log = DecisionLog(disk.write, max_queue=5000)
@@ -67,20 +82,11 @@ def test_what_the_database_did_not_take_is_tried_again() -> None:
 
 
 def test_closing_tries_a_few_times_however_much_waits(caplog: pytest.LogCaptureFixture) -> None:
-    disk = Disk()
-    disk.away = True
-    log = DecisionLog(disk.write, max_queue=5000, retry_seconds=0.01, attempts_when_closing=3)
-    log.add(entries(0, 2500))
-    log.close()
-    assert [record.facts["audit"] for record in caplog.records if hasattr(record, "facts")] == entries(0, 2500)
+    disk = closed_while_away(2500, attempts_when_closing=3)
+    assert lost(caplog) == entries(0, 2500)
     assert disk.tries <= 5
 
 
 def test_what_cannot_be_written_at_the_end_is_in_the_process_log(caplog: pytest.LogCaptureFixture) -> None:
-    disk = Disk()
-    disk.away = True
-    log = DecisionLog(disk.write, max_queue=10, retry_seconds=0.01, attempts_when_closing=2)
-    log.add(entries(0, 2))
-    log.close()
-    lost = [record.facts["audit"] for record in caplog.records if hasattr(record, "facts")]
-    assert lost == entries(0, 2)
+    closed_while_away(2, attempts_when_closing=2)
+    assert lost(caplog) == entries(0, 2)
