@@ -39,10 +39,14 @@ def begin(network: nn.Module, options: Options, crops: Crops, device: torch.devi
 
 
 def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
-    """Parts of the network are to learn nothing; returns their layers. Raises ValueError where one is not there."""
-    parts = dict(network.named_children())
+    """Parts of the network are to learn nothing; returns their layers. Raises ValueError where one is not there.
+
+    A part is named as PyTorch names it: `stem`, or `modules_3_to_5.0` for the first module after it.
+    """
+    parts = dict(network.named_modules())
     if absent := [name for name in names if name not in parts]:
-        raise ValueError(f"no part {absent[0]!r} in this network: it has {', '.join(parts)}")
+        children = [name for name, _ in network.named_children()]
+        raise ValueError(f"no part {absent[0]!r} in this network: it has {', '.join(children)}, and parts of these")
     return [layer for name in names for layer in parts[name].requires_grad_(False).modules()]
 
 

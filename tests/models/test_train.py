@@ -122,12 +122,14 @@ def test_a_fresh_head_learns_on_a_trunk_that_stays_as_it_is(
     assert (trunk["data"], found["data"]) == ({"photographs": 48, "people": 8}, {"photographs": 24, "people": 4})
 
 
+@pytest.mark.parametrize("parts", ["stem", "stem,modules_3_to_5.0,modules_3_to_5.1"])
 def test_a_frozen_part_stays_as_it_is_norms_too(
-    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path, parts: str
 ) -> None:
-    before, after = gone_on(monkeypatch, crops_folder, teacher, tmp_path, "--frozen-parts", "stem")
+    before, after = gone_on(monkeypatch, crops_folder, teacher, tmp_path, "--frozen-parts", parts)
+    prefixes = tuple(f"{part}." for part in parts.split(","))
     for name, weight in after["network"].items():
-        assert torch.equal(weight, before["network"][name]) == name.startswith("stem."), name
+        assert torch.equal(weight, before["network"][name]) == name.startswith(prefixes), name
 
 
 def test_a_part_that_is_not_there_is_named_with_those_that_are() -> None:
