@@ -43,7 +43,7 @@ def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
     A part is named as PyTorch names it: `stem`, or `modules_3_to_5.0` for the first module after it.
     """
-    parts = dict(network.named_modules())
+    parts = {name: part for name, part in network.named_modules() if name}  # "" is the whole network
     if absent := [name for name in names if name not in parts]:
         children = [name for name, _ in network.named_children()]
         raise ValueError(f"no part {absent[0]!r} in this network: it has {', '.join(children)}, and parts of these")

@@ -137,6 +137,11 @@ def test_a_part_that_is_not_there_is_named_with_those_that_are() -> None:
         freeze(build("nn2", 128, 64), ["trunk"])
 
 
+def test_a_comma_too_many_does_not_freeze_the_whole_network() -> None:
+    with pytest.raises(ValueError, match="no part '' in this network"):
+        freeze(build("nn2", 128, 64), ["stem", ""])
+
+
 def test_crops_are_scaled_to_a_smaller_input(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
