@@ -27,6 +27,7 @@ from models.device_check import CROPS as CHECKED
 from models.device_check import check_teacher
 from models.ncnn import NcnnNetwork
 from models.targets import centred
+from models.whole import written_whole
 
 TEACHER_PX = 112
 BATCH_SIZE = 250
@@ -91,8 +92,8 @@ def main() -> None:
         check_teacher(teacher, torch.from_numpy(np.load(parts[0], mmap_mode="r")[:CHECKED].copy()), device)
     for path in tqdm(parts, unit="part"):
         if not (finished / path.name).exists():
-            np.save(finished / "unfinished.npy", embed_part(teacher, np.load(path), device))
-            (finished / "unfinished.npy").replace(finished / path.name)
+            with written_whole(finished / path.name) as unfinished:
+                np.save(unfinished, embed_part(teacher, np.load(path), device))
     embeddings = np.concatenate([np.load(finished / path.name) for path in parts])
     np.save(options.out, centred(embeddings) if options.centred else embeddings)
     shutil.rmtree(finished)

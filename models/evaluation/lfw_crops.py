@@ -17,6 +17,7 @@ from app.faces.decode import ImageLimits, decode
 from app.faces.detect import FaceDetector
 from models.lfw import WEIGHTS, Crop
 from models.photographs import geometry_name
+from models.whole import written_whole
 
 _CHUNK = 50
 
@@ -29,9 +30,8 @@ def lfw_crops(
     missing = [spec for spec in specs if not _file(work, spec).exists()]
     if missing:
         for spec, crops in _made(sorted(images.glob("*/*.jpg")), missing, processes).items():
-            unfinished = _file(work, spec).with_suffix(".tmp.npz")
-            np.savez(unfinished, names=np.array(list(crops)), crops=np.stack(list(crops.values())))
-            unfinished.replace(_file(work, spec))
+            with written_whole(_file(work, spec)) as unfinished:
+                np.savez(unfinished, names=np.array(list(crops)), crops=np.stack(list(crops.values())))
     return {spec: _read(_file(work, spec)) for spec in specs}
 
 
