@@ -1,7 +1,8 @@
 """MTCNN (Zhang, Zhang, Li, Qiao 2016): three small networks, each looking closer at what the last one let through.
 
 P-Net slides over an image pyramid and proposes windows, R-Net refines them, O-Net decides and finds five
-landmarks. The arithmetic follows facenet-pytorch's detector, against which tests compare boxes and landmarks.
+landmarks. The arithmetic follows facenet-pytorch's detector, against which tests compare boxes and landmarks; but where
+O-Net is in no doubt about the best window of a face, it does not look at the others (`DetectorOptions.sure`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from app.domain import Box, DetectedFace
 from app.errors import ConfigurationError
 from app.faces.area import AreaTable, AreaTables, Ints
 from app.faces.decode import Photograph, Pixels
-from app.faces.overlap import Floats, non_maximum
+from app.faces.overlap import Floats, near, non_maximum
 from app.faces.pyramid import WINDOW_PX, layout_of
 from app.faces.runtime import Device, open_session
 from app.faces.windows import landmarks_of, moved, probability, regressed, scored, squared, windows
@@ -29,6 +30,9 @@ _BATCH_PX = {Device.CPU: 8 * 48 * 48, Device.CUDA: 64 * 48 * 48}
 # Photographs of so many pixels in all are looked at together: it spares each a part of what calls cost, which matters
 # where photographs are small.
 _TOGETHER_PX = 500_000
+
+# Windows that overlap by more, intersection over union, are taken for the same face's.
+_SAME_FACE = 0.4
 
 # The second look, in shares of the shorter side: a face this large calls for it, the border it adds, the smallest face
 # that it looks for; and the shorter side that it reduces to at the least.
@@ -45,12 +49,16 @@ Look = tuple[Floats, Floats]
 class DetectorOptions:
     """`min_face_px` is in pixels of the photograph as decoded; thresholds are per stage, on probability.
 
+    `sure`: where O-Net's probability for the best window of a face exceeds this, it does not look at the others that
+    R-Net has of the face, some five; 1.0 has it look at all, as MTCNN does. The best of all has a higher probability,
+    and landmarks that are no better (docs/performance.md). Faces of a lower probability are those of MTCNN.
     `second_look`: where no face was found, or one that fills the photograph, look again with a border around it.
     """
 
     min_face_px: float = 40.0
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     max_faces: int = 100
+    sure: float = 0.95
     second_look: bool = True
 
 
@@ -85,16 +93,16 @@ class FaceDetector:
         large = [i for i, each in enumerate(photographs) if min(each.pixels.shape[:2]) >= WINDOW_PX]
         for group in _groups(large, [photographs[i].pixels.size // 3 for i in large]):
             tables = AreaTables([photographs[i].pixels for i in group])
-            looks = self.find(tables, self.options.min_face_px)
+            looks = self.find(tables, self.options.min_face_px, self.options.sure)
             for i, table, look in zip(group, tables.each, looks, strict=True):
                 found[i] = self._faces(table, look, photographs[i].scale)
         return found
 
-    def find(self, tables: AreaTables, min_face_px: float) -> list[Look]:
-        """Plain MTCNN in each of the tables."""
+    def find(self, tables: AreaTables, min_face_px: float, sure: float = 1.0) -> list[Look]:
+        """MTCNN in each of the tables; see `DetectorOptions.sure`."""
         boxes, of = self._propose(tables, min_face_px)
         boxes, of = self._refine(tables, boxes, of)
-        boxes, landmarks, of = self._decide(tables, boxes, of)
+        boxes, landmarks, of = self._decide(tables, boxes, of, sure)
         bounds = np.searchsorted(of, np.arange(len(tables.each) + 1))
         return [(boxes[start:end], landmarks[start:end]) for start, end in pairwise(bounds)]
 
@@ -119,7 +127,7 @@ class FaceDetector:
         height, width = reduced.shape[1:]
         border = int(_SECOND_LOOK_BORDER * min(height, width))
         min_face_px = max(_SECOND_LOOK_MIN_FACE * min(height, width), self.options.min_face_px / factor)
-        ((boxes, landmarks),) = self.find(AreaTables([_framed(reduced, border)]), min_face_px)
+        ((boxes, landmarks),) = self.find(AreaTables([_framed(reduced, border)]), min_face_px, self.options.sure)
         enlarge = np.array([table.width / width, table.height / height], np.float32)
         corners = (boxes[:, :4] - np.float32(border)) * np.tile(enlarge, 2)
         return np.concatenate([corners, boxes[:, 4:]], axis=1), (landmarks - np.float32(border)) * enlarge
@@ -155,18 +163,31 @@ class FaceDetector:
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of)
         return squared(regressed(boxes[pick], found[pick, :4])), of[pick]
 
-    def _decide(self, tables: AreaTables, boxes: Floats, of: Ints) -> tuple[Floats, Floats, Ints]:
+    def _decide(self, tables: AreaTables, boxes: Floats, of: Ints, sure: float) -> tuple[Floats, Floats, Ints]:
         boxes, of, parts = _inside(tables, boxes, of)
         if len(boxes) == 0:
             return boxes, np.zeros((0, 5, 2), np.float32), of
-        found = self._looked_at(self._onet, tables, parts, of, 48)
-        score = probability(found[:, 14])
+        seen, found = self._doubted(tables, boxes, parts, of, sure)
+        boxes, of, score = boxes[seen], of[seen], probability(found[:, 14])
         kept = score > self.options.thresholds[2]
         boxes, of, found = scored(boxes[kept], score[kept]), of[kept], found[kept]
         landmarks = landmarks_of(boxes, found[:, 4:14])
         boxes = regressed(boxes, found[:, :4])
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of, of_smaller=True, pixel=1.0)
         return boxes[pick], landmarks[pick], of[pick]
+
+    def _doubted(self, tables: AreaTables, boxes: Floats, parts: Ints, of: Ints, sure: float) -> tuple[Ints, Floats]:
+        """The windows that O-Net has to see, ascending, and its outputs: the best of each face, and those in doubt."""
+        best = np.sort(non_maximum(boxes[:, :4], boxes[:, 4], _SAME_FACE, of=of))
+        found = self._looked_at(self._onet, tables, parts[best], of[best], 48)
+        settled = best[probability(found[:, 14]) > sure]
+        rest = np.setdiff1d(np.flatnonzero(~near(boxes[:, :4], settled, _SAME_FACE, of=of)), best)
+        if len(rest) == 0:
+            return best, found
+        seen = np.concatenate([best, rest])
+        found = np.concatenate([found, self._looked_at(self._onet, tables, parts[rest], of[rest], 48)])
+        order = np.argsort(seen)
+        return seen[order], found[order]
 
     def _looked_at(self, session: ort.InferenceSession, tables: AreaTables, parts: Ints, of: Ints, side: int) -> Floats:
         """A network's outputs for parts of the photographs, resized to its `side`."""

@@ -38,13 +38,26 @@ def non_maximum(
     return order[list(rivals.kept())]
 
 
+def near(boxes: Floats, chosen: Ints, threshold: float, *, of: Ints | None = None) -> NDArray[np.bool_]:
+    """Which boxes overlap any of the chosen by more than `threshold`, themselves among them: bool (n,).
+
+    `chosen`: their indices, int64 (k,); the rest as for `non_maximum`.
+    """
+    rivals = _Rivals(np.ascontiguousarray(boxes.T), of, threshold, of_smaller=False, pixel=0.0)
+    found, everyone = np.zeros(len(boxes), np.bool_), np.arange(len(boxes))
+    for start in range(0, len(chosen), _MATRIX_BOXES):
+        some = chosen[start : start + _MATRIX_BOXES]
+        found |= rivals.overlap(everyone[:, None], some[None, :]).any(axis=1)
+    return found
+
+
 def _best_first(scores: Floats, of_smaller: bool) -> Ints:
     # Saturated scores do tie. The reference takes the first of equals, but in its last stage numpy's last.
     return np.argsort(scores)[::-1] if of_smaller else np.argsort(-scores, kind="stable")
 
 
 class _Rivals:
-    """Boxes in the order of their rank, float32 (4, n), and the picture of each where there are several, int64 (n,)."""
+    """Boxes, float32 (4, n), best first, and the picture of each where there are several, int64 (n,)."""
 
     def __init__(self, ranked: Floats, of: Ints | None, threshold: float, of_smaller: bool, pixel: float) -> None:
         self._ranked, self._of = ranked, of
@@ -58,7 +71,7 @@ class _Rivals:
 
     def _kept_of_few(self) -> Iterator[int]:
         everyone = np.arange(len(self._area))
-        overlap = self._overlap(everyone[:, None], everyone[None, :])
+        overlap = self.overlap(everyone[:, None], everyone[None, :])
         # Each row as one whole number: its bits are taken and tested faster than elements of an array.
         rows = [int.from_bytes(row, "little") for row in np.packbits(overlap, axis=1, bitorder="little")]
         beaten = 0
@@ -72,10 +85,10 @@ class _Rivals:
         while left.size:
             best, rest = left[:1], left[1:]
             yield int(best[0])
-            left = rest[~self._overlap(best, rest)]
+            left = rest[~self.overlap(best, rest)]
 
-    def _overlap(self, a: Ints, b: Ints) -> NDArray[np.bool_]:
-        """Whether boxes of rank `a` and `b`, which broadcast against each other, overlap too much."""
+    def overlap(self, a: Ints, b: Ints) -> NDArray[np.bool_]:
+        """Whether boxes `a` and `b`, which broadcast against each other, overlap too much."""
         one, other = self._ranked[:, a], self._ranked[:, b]
         edge = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
         edge += self._pixel

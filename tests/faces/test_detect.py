@@ -87,6 +87,51 @@ def test_photographs_of_any_size_have_the_faces_that_the_package_finds(
     assert assert_same_faces(detector, reference, np.asarray(scene)) >= 1
 
 
+def overlap(one: DetectedFace, other: DetectedFace) -> float:
+    """Intersection over union of two faces' boxes."""
+    width = min(one.box.right, other.box.right) - max(one.box.left, other.box.left)
+    height = min(one.box.bottom, other.box.bottom) - max(one.box.top, other.box.top)
+    shared = max(width, 0) * max(height, 0)
+    return shared / (one.box.area + other.box.area - shared)
+
+
+def test_where_onet_sees_fewer_windows_the_same_faces_are_found_and_those_in_doubt_as_confidently(
+    detector: FaceDetector, lfw: Path
+) -> None:
+    thorough = FaceDetector(WEIGHTS, DetectorOptions(sure=1.0))
+    doubted = 0
+    for path in sorted((lfw / "images").glob("*/*.jpg"))[::30]:
+        scene = decode(path.read_bytes(), ImageLimits())
+        ours, theirs = detector.detect(scene), thorough.detect(scene)
+        assert len(ours) == len(theirs)
+        for expected in theirs:
+            found = max(ours, key=lambda face: overlap(face, expected))
+            assert overlap(found, expected) > 0.5
+            moved = np.linalg.norm(found.landmarks - expected.landmarks, axis=1).mean()
+            assert moved < 0.2 * expected.face_px
+            if expected.confidence < detector.options.sure:
+                doubted += 1
+                assert (found.box, found.confidence) == (expected.box, expected.confidence)
+    assert doubted
+
+
+@pytest.mark.parametrize("overlapping", [0.1, 0.2, 0.3])
+def test_two_faces_cheek_to_cheek_are_both_found(
+    detector: FaceDetector, astronaut: Image.Image, overlapping: float
+) -> None:
+    """The left one's box reaches into the right one's by this share of its width, and each hides half of that."""
+    (found,) = detector.detect(photograph(astronaut))
+    left, width = found.box.left, found.box.width
+    apart = round(width * (1 - overlapping))
+    scene = Image.new("RGB", (astronaut.width + apart, astronaut.height), "grey")
+    scene.paste(astronaut, (apart, 0))
+    scene.paste(astronaut.crop((0, 0, round(left + width * (1 - overlapping / 2)), astronaut.height)), (0, 0))
+    faces = sorted(detector.detect(photograph(scene)), key=lambda face: face.box.left)
+    assert [face.box.centre[0] for face in faces] == pytest.approx(
+        [found.box.centre[0], found.box.centre[0] + apart], abs=width / 4
+    )
+
+
 def test_faces_are_where_they_are_in_the_full_photograph_when_it_was_decoded_reduced(
     detector: FaceDetector, astronaut: Image.Image
 ) -> None:
@@ -126,7 +171,8 @@ def misplaced(detector: FaceDetector, crop: Image.Image, landmarks: np.ndarray) 
 def test_a_second_look_places_the_landmarks_of_a_face_that_fills_its_photograph(
     detector: FaceDetector, astronaut: Image.Image, share: float, enlarged: int
 ) -> None:
-    (found,) = detector.detect(photograph(astronaut))[:1]
+    thorough = FaceDetector(WEIGHTS, DetectorOptions(sure=1.0))
+    (found,) = thorough.detect(photograph(astronaut))[:1]
     crop, landmarks = cropped_to(found, astronaut, share)
     crop = crop.resize((crop.width * enlarged, crop.height * enlarged), Image.Resampling.BICUBIC)
     assert misplaced(detector, crop, landmarks * enlarged) < 0.1

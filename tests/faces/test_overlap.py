@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.faces.overlap import non_maximum
+from app.faces.overlap import near, non_maximum
 
 
 def boxes_of(count: int, seed: int = 2) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -14,16 +14,18 @@ def boxes_of(count: int, seed: int = 2) -> tuple[NDArray[np.float32], NDArray[np
     return np.concatenate([corner, corner + size], axis=1).astype(np.float32), rng.permutation(count).astype(np.float32)
 
 
+def too_near(one: NDArray[np.float32], other: NDArray[np.float32], of_smaller: bool, pixel: float) -> bool:
+    """Whether two boxes, float32 (4,), overlap by more than a half."""
+    edge = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]) + pixel
+    shared = max(edge[0], 0) * max(edge[1], 0)
+    areas = [np.prod(box[2:] - box[:2] + pixel) for box in (one, other)]
+    return bool(shared > 0.5 * (min(areas) if of_smaller else sum(areas) - shared))
+
+
 def double_loop(boxes: NDArray[np.float32], scores: NDArray[np.float32], of_smaller: bool, pixel: float) -> list[int]:
     kept: list[int] = []
     for i in np.argsort(-scores):
-        for j in kept:
-            edge = np.minimum(boxes[i, 2:], boxes[j, 2:]) - np.maximum(boxes[i, :2], boxes[j, :2]) + pixel
-            shared = max(edge[0], 0) * max(edge[1], 0)
-            areas = [np.prod(boxes[k, 2:] - boxes[k, :2] + pixel) for k in (i, j)]
-            if shared > 0.5 * (min(areas) if of_smaller else sum(areas) - shared):
-                break
-        else:
+        if not any(too_near(boxes[i], boxes[j], of_smaller, pixel) for j in kept):
             kept.append(int(i))
     return kept
 
@@ -52,3 +54,15 @@ def test_boxes_of_several_pictures_are_suppressed_as_in_each(counts: tuple[int, 
     starts = np.cumsum([0, *counts])
     alone = [start + non_maximum(*one, 0.5, of_smaller=of_smaller) for start, one in zip(starts, each, strict=False)]
     assert kept.tolist() == np.concatenate(alone).tolist()
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 700])
+def test_near_are_those_that_overlap_any_of_the_chosen_in_their_picture(count: int) -> None:
+    boxes, _ = boxes_of(count)
+    rng = np.random.default_rng(count)
+    of, chosen = np.sort(rng.integers(0, 3, count)), np.flatnonzero(rng.random(count) < 0.4)
+    expected = [
+        any(of[i] == of[j] and too_near(boxes[i], boxes[j], of_smaller=False, pixel=0.0) for j in chosen)
+        for i in range(count)
+    ]
+    assert near(boxes, chosen, 0.5, of=of).tolist() == expected
