@@ -93,16 +93,16 @@ class FaceDetector:
         large = [i for i, each in enumerate(photographs) if min(each.pixels.shape[:2]) >= WINDOW_PX]
         for group in _groups(large, [photographs[i].pixels.size // 3 for i in large]):
             tables = AreaTables([photographs[i].pixels for i in group])
-            looks = self.find(tables, self.options.min_face_px, self.options.sure)
+            looks = self.find(tables, self.options.min_face_px)
             for i, table, look in zip(group, tables.each, looks, strict=True):
                 found[i] = self._faces(table, look, photographs[i].scale)
         return found
 
-    def find(self, tables: AreaTables, min_face_px: float, sure: float = 1.0) -> list[Look]:
-        """MTCNN in each of the tables; see `DetectorOptions.sure`."""
+    def find(self, tables: AreaTables, min_face_px: float) -> list[Look]:
+        """MTCNN in each of the tables, without a second look."""
         boxes, of = self._propose(tables, min_face_px)
         boxes, of = self._refine(tables, boxes, of)
-        boxes, landmarks, of = self._decide(tables, boxes, of, sure)
+        boxes, landmarks, of = self._decide(tables, boxes, of)
         bounds = np.searchsorted(of, np.arange(len(tables.each) + 1))
         return [(boxes[start:end], landmarks[start:end]) for start, end in pairwise(bounds)]
 
@@ -127,7 +127,7 @@ class FaceDetector:
         height, width = reduced.shape[1:]
         border = int(_SECOND_LOOK_BORDER * min(height, width))
         min_face_px = max(_SECOND_LOOK_MIN_FACE * min(height, width), self.options.min_face_px / factor)
-        ((boxes, landmarks),) = self.find(AreaTables([_framed(reduced, border)]), min_face_px, self.options.sure)
+        ((boxes, landmarks),) = self.find(AreaTables([_framed(reduced, border)]), min_face_px)
         enlarge = np.array([table.width / width, table.height / height], np.float32)
         corners = (boxes[:, :4] - np.float32(border)) * np.tile(enlarge, 2)
         return np.concatenate([corners, boxes[:, 4:]], axis=1), (landmarks - np.float32(border)) * enlarge
@@ -163,12 +163,12 @@ class FaceDetector:
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of)
         return squared(regressed(boxes[pick], found[pick, :4])), of[pick]
 
-    def _decide(self, tables: AreaTables, boxes: Floats, of: Ints, sure: float) -> tuple[Floats, Floats, Ints]:
+    def _decide(self, tables: AreaTables, boxes: Floats, of: Ints) -> tuple[Floats, Floats, Ints]:
         boxes, of, parts = _inside(tables, boxes, of)
         if len(boxes) == 0:
             return boxes, np.zeros((0, 5, 2), np.float32), of
-        seen, found = self._doubted(tables, boxes, parts, of, sure)
-        boxes, of, score = boxes[seen], of[seen], probability(found[:, 14])
+        found = self._best_and_doubted(tables, boxes, parts, of)
+        score = probability(found[:, 14])
         kept = score > self.options.thresholds[2]
         boxes, of, found = scored(boxes[kept], score[kept]), of[kept], found[kept]
         landmarks = landmarks_of(boxes, found[:, 4:14])
@@ -176,18 +176,17 @@ class FaceDetector:
         pick = non_maximum(boxes[:, :4], boxes[:, 4], 0.7, of=of, of_smaller=True, pixel=1.0)
         return boxes[pick], landmarks[pick], of[pick]
 
-    def _doubted(self, tables: AreaTables, boxes: Floats, parts: Ints, of: Ints, sure: float) -> tuple[Ints, Floats]:
-        """The windows that O-Net has to see, ascending, and its outputs: the best of each face, and those in doubt."""
-        best = np.sort(non_maximum(boxes[:, :4], boxes[:, 4], _SAME_FACE, of=of))
-        found = self._looked_at(self._onet, tables, parts[best], of[best], 48)
-        settled = best[probability(found[:, 14]) > sure]
-        rest = np.setdiff1d(np.flatnonzero(~near(boxes[:, :4], settled, _SAME_FACE, of=of)), best)
-        if len(rest) == 0:
-            return best, found
-        seen = np.concatenate([best, rest])
-        found = np.concatenate([found, self._looked_at(self._onet, tables, parts[rest], of[rest], 48)])
-        order = np.argsort(seen)
-        return seen[order], found[order]
+    def _best_and_doubted(self, tables: AreaTables, boxes: Floats, parts: Ints, of: Ints) -> Floats:
+        """O-Net's outputs for the best window of each face and for those in doubt; -inf, no face, for all others."""
+        found: Floats = np.full((len(boxes), 15), -np.inf, np.float32)
+        best = non_maximum(boxes[:, :4], boxes[:, 4], _SAME_FACE, of=of)
+        found[best] = self._looked_at(self._onet, tables, parts[best], of[best], 48)
+        settled = best[probability(found[best, 14]) > self.options.sure]
+        doubted = ~near(boxes[:, :4], settled, _SAME_FACE, of=of)
+        doubted[best] = False
+        if doubted.any():
+            found[doubted] = self._looked_at(self._onet, tables, parts[doubted], of[doubted], 48)
+        return found
 
     def _looked_at(self, session: ort.InferenceSession, tables: AreaTables, parts: Ints, of: Ints, side: int) -> Floats:
         """A network's outputs for parts of the photographs, resized to its `side`."""

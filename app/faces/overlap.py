@@ -57,7 +57,7 @@ def _best_first(scores: Floats, of_smaller: bool) -> Ints:
 
 
 class _Rivals:
-    """Boxes, float32 (4, n), best first, and the picture of each where there are several, int64 (n,)."""
+    """Boxes, float32 (4, n), for `kept` best first, and the picture of each where there are several, int64 (n,)."""
 
     def __init__(self, ranked: Floats, of: Ints | None, threshold: float, of_smaller: bool, pixel: float) -> None:
         self._ranked, self._of = ranked, of
