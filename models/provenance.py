@@ -9,24 +9,29 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from models.made_up import SOURCE as MADE_UP
 from models.manifest import read_exclusions
 
 
 def counted(crops: Path) -> dict[str, Any]:
-    """Photographs and people by set in a folder of `models.prepare`, and how many photographs gave no face."""
+    """Photographs and people by set in a folder of `models.prepare`, and how many photographs gave no face.
+
+    Faces of `models.made_up` are no photographs and counted apart, where there are any.
+    """
     photographs: dict[str, int] = defaultdict(int)
     people: dict[str, set[str]] = defaultdict(set)
     for path in sorted(crops.glob("part-?????.tsv")):
         for _, identity, source in _rows(path):
             photographs[source] += 1
             people[source] |= {identity} - {""}
+    made_up = photographs.pop(MADE_UP, 0)
     sets = {name: {"photographs": photographs[name], "people": len(people[name])} for name in sorted(photographs)}
     failures = crops / "failures.tsv"
     return {
         "crops": sum(photographs.values()),
         "photographs_without_a_face": len(_rows(failures)) if failures.exists() else None,
         "sets": sets,
-    }
+    } | ({"made_up_faces": made_up} if made_up else {})
 
 
 def left_out(exclusions: Path) -> dict[str, int]:
