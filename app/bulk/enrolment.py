@@ -11,7 +11,8 @@ from app.bulk.outcomes import ENROLLED, EXISTED, REJECTED, Outcome, Progress
 from app.bulk.people import Person
 from app.bulk.workers import for_each
 from app.client import AsyncSameface, Enrolment
-from app.errors import BadInput, Conflict, SamefaceError
+from app.errors import BadInput, BadRequest, Conflict, SamefaceError
+from app.gallery.checks import MAX_SUBJECT_ID_CHARACTERS, is_subject_id
 
 # What the service takes in one request, as it comes; see SAMEFACE_MAX_ENROLL_IMAGES and SAMEFACE_MAX_REQUEST_BYTES.
 _MAX_IMAGES = 10
@@ -57,6 +58,9 @@ class BulkEnrolment:
         await for_each(people, self._enroll, jobs=self._jobs)
 
     async def _enroll(self, person: Person) -> None:
+        if not is_subject_id(person.subject_id):  # a folder's name that is not UTF-8 could not even be sent
+            self._tell([_not_a_subject(person, path) for path in person.photographs])
+            return
         # One after the other, so that each batch is compared with the faces of those before it.
         for paths in batches(person.photographs):
             await self._enroll_batch(person, paths)
@@ -129,6 +133,11 @@ def _read(subject_id: str, paths: Sequence[Path]) -> list[_Photograph | Outcome]
         else:
             found.append(_Photograph(path, content, hashlib.sha256(content).hexdigest()))
     return found
+
+
+def _not_a_subject(person: Person, path: Path) -> Outcome:
+    detail = f"a subject_id is text of 1 to {MAX_SUBJECT_ID_CHARACTERS} characters, without control characters"
+    return Outcome(person.subject_id, str(path), None, REJECTED, (BadRequest.code,), detail)
 
 
 def _accepted(person: Person, photographs: Sequence[_Photograph], answer: Enrolment) -> list[Outcome]:

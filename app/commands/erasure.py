@@ -40,7 +40,7 @@ def verify_erasure(
     from app.gallery.erasure import verify_erasure as verify
 
     with opened_database(as_json=as_json) as (settings, engine):
-        wanted = [*(given.encode() for given in text or []), *(_content(path) for path in file or [])]
+        wanted = [form for given in text or [] for form in _forms(given)] + [_content(path) for path in file or []]
         findings = verify(engine, wanted=wanted, receipt_revision=revision)
         if settings.index == "milvus":
             findings += _in_milvus(settings, engine)
@@ -65,6 +65,11 @@ def _in_milvus(settings: "Settings", engine: "sa.Engine") -> "list[Finding]":
         return verify(engine, connection, Catalogue(connection, card.id, card.embedding_size), card.id)
     finally:
         connection.close()
+
+
+def _forms(text: str) -> set[bytes]:
+    """A text as the columns of the database hold it, and as JSON does in metadata and kept answers."""
+    return {text.encode(), json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode()}
 
 
 def _content(path: Path) -> bytes:

@@ -8,10 +8,14 @@ from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.commands.progress import follow
 from app.errors import ConfigurationError, NotReady
+from app.terminal import ExitStatus
 
 
 def rotate_key(as_json: AsJson = False) -> None:
-    """Encrypt every template and crop with the first template key, while the service runs; may be begun again."""
+    """Encrypt every template and crop with the first template key, while the service runs; may be begun again.
+
+    Exit 1 if some are left.
+    """
     from app.gallery.audit import entry
     from app.gallery.rotation import count_to_rotate, rotate
     from app.gallery.sealing import read_keys
@@ -34,6 +38,9 @@ def rotate_key(as_json: AsJson = False) -> None:
                 "it as it was while somebody reads; run this again"
             )
         left = count_to_rotate(engine, keys)
-    done_all = f"all templates and crops are encrypted with key {keys.primary_id}"
+    done = f"all templates and crops are encrypted with key {keys.primary_id}"
     facts = json.dumps({"key_id": keys.primary_id, "left": left})
-    typer.echo(facts if as_json else f"{left} are still to do" if left else done_all)
+    remaining = f"{left} are not: written by a service with the old key, or altered and named above; run this again"
+    typer.echo(facts if as_json else remaining if left else done)
+    if left:
+        raise typer.Exit(ExitStatus.NO)

@@ -77,6 +77,9 @@ class EnrolmentAnswers:
 
         Raises AnsweredMeanwhile and IdempotencyConflict where the key was used since `find` was asked.
         """
+        if self._transactions.dialect == "postgresql":  # where one enrolment changes nothing, two may be here at once
+            turn = sa.func.hashtextextended(f"{request.caller}\n{request.key}", 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
         known = self._find(connection, request)
         if known is not None:
             raise AnsweredMeanwhile(known)

@@ -8,7 +8,6 @@ until the segment is recycled, and in whatever archives and standbys copied it. 
 """
 
 import hashlib
-import mmap
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from app.errors import GalleryNotFound, SubjectNotFound
 from app.gallery import crops
 from app.gallery.engine import database_errors
 from app.gallery.store import GalleryStore
-from app.gallery.tables import CANARY_MODEL, face_crops, faces, galleries, subjects
+from app.gallery.tables import CANARY_MODEL, face_crops, faces, galleries, gallery_state, subjects
 
 _CANARY = "canary"
 _CANARY_PREFIX = "erasure-canary-"
@@ -33,6 +32,7 @@ _CANARY_GALLERY = re.compile(rf"{_CANARY_PREFIX}[0-9a-f]{{16}}")
 _CANARY_LIFE = timedelta(hours=1)
 _CANARY_CROP_BYTES = 10_000  # more than a page of SQLite, as a crop is
 _CROP_STRIDE = 64  # one piece in so many is looked for: each search reads the whole file
+_BLOCK_BYTES = 2**24  # of a file at a time
 _LEAST_FOUND = 0.95  # of the canary's pieces, before it is erased
 # Of a vector or crop: long enough never to occur by chance, short enough to find what was cut by a page.
 CHUNK_BYTES = 16
@@ -95,11 +95,17 @@ def found_in(files: Sequence[Path], wanted: Sequence[bytes]) -> list[tuple[Path,
     return [(path, secret) for path in files for secret in _present(path, wanted)]
 
 
-def _present(path: Path, wanted: Sequence[bytes]) -> Iterator[bytes]:
-    if path.stat().st_size == 0:
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        yield from (secret for secret in wanted if content.find(secret) >= 0)
+def _present(path: Path, wanted: Sequence[bytes]) -> set[bytes]:
+    """Read, not mapped into memory: SQLite may empty its log meanwhile, and a page that is gone ends the process."""
+    found: set[bytes] = set()
+    overlap = max(map(len, wanted), default=1) - 1
+    end = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            content = end + block
+            found |= {secret for secret in wanted if secret not in found and secret in content}
+            end = content[len(content) - overlap :]
+    return found
 
 
 def _tombstones(engine: sa.Engine) -> Finding:
@@ -119,9 +125,15 @@ def _crops(engine: sa.Engine) -> Finding:
 
 
 def _receipt(engine: sa.Engine, revision: int) -> Finding:
+    """What is older than the erasure has never heard of it; what has no face of it proves nothing."""
     rows = sa.select(faces.c.subject_key.is_(None)).where(faces.c.revision == revision)
     with database_errors(), engine.connect() as connection:
         blank = list(connection.execute(rows).scalars())
+        newest = connection.execute(sa.select(gallery_state.c.revision)).scalar_one()
+    if revision > newest:
+        return Finding("receipt", False, f"the database is at revision {newest}, from before revision {revision}")
+    if not blank:
+        return Finding("receipt", None, f"no face is of revision {revision}; `sameface audit export` says what it did")
     detail = f"{len(blank)} faces at revision {revision}, {blank.count(False)} of them not removed"
     return Finding("receipt", False not in blank, detail)
 

@@ -16,6 +16,7 @@ from app.gallery.engine import WRITING, database_errors, open_engine
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK = 0x73616D6566616365  # "sameface", any number that nobody else takes
+_LOCK_MINUTES = 30
 
 
 def migrate(engine_or_url: sa.Engine | str, revision: str = "head") -> None:
@@ -54,11 +55,19 @@ def _connection(engine_or_url: sa.Engine | str) -> Iterator[sa.Connection]:
     try:
         with database_errors(), engine.execution_options(**WRITING).begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                _take_turn(connection)
             yield connection
     finally:
         if engine is not engine_or_url:
             engine.dispose()
+
+
+def _take_turn(connection: sa.Connection) -> None:
+    """Wait for whoever migrates now, which may take longer than any other wait."""
+    usual = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MINUTES}min'")
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{usual}'")
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -225,12 +225,15 @@ def _new_rows(
     connection: sa.Connection, made: Sequence[_Made], model_id: str, keys: TemplateKeys
 ) -> list[dict[str, Any]]:
     """Rows of the new model for the faces that are still there, and that nobody has embedded meanwhile."""
-    due = sa.select(faces.c.id).where(faces.c.id.in_([one.row.id for one in made]), _missing(model_id))
-    still = set(connection.execute(due).scalars())
-    return [_new_row(one, model_id, keys) for one in made if one.row.id in still]
+    due = sa.select(faces.c.id, faces.c.subject_key).where(
+        faces.c.id.in_([one.row.id for one in made]), _missing(model_id)
+    )
+    # Whose they are now: a subject may have been merged into another meanwhile.
+    subjects = {row.id: row.subject_key for row in connection.execute(due)}
+    return [_new_row(one, subjects[one.row.id], model_id, keys) for one in made if one.row.id in subjects]
 
 
-def _new_row(made: _Made, model_id: str, keys: TemplateKeys) -> dict[str, Any]:
+def _new_row(made: _Made, subject_key: int, model_id: str, keys: TemplateKeys) -> dict[str, Any]:
     sealed = keys.seal(made.template, made.row.face_id, model_id)
-    same = {name: getattr(made.row, name) for name in ("face_id", "gallery_id", "subject_key", "created_at")}
-    return same | asdict(sealed) | {"model_id": model_id}
+    same = {name: getattr(made.row, name) for name in ("face_id", "gallery_id", "created_at")}
+    return same | asdict(sealed) | {"subject_key": subject_key, "model_id": model_id}

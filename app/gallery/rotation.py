@@ -1,5 +1,6 @@
 """Bringing every template, and every crop, under the first key, a batch at a time, while the service runs."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.gallery.engine import WRITING, database_errors
-from app.gallery.sealing import StoredTemplate, TemplateKeys
+from app.gallery.sealing import SealBroken, StoredTemplate, TemplateKeys
 from app.gallery.tables import face_crops, faces
+
+logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 CROP_BATCH = 100  # a crop is fifty times as large as a template
@@ -37,8 +40,8 @@ def rotate(engine: sa.Engine, keys: TemplateKeys) -> Iterator[int]:
     """Encrypt anew what is not encrypted with the first key; yields how many were done in each batch.
 
     Each batch is a transaction of its own, and a face that was erased or rewritten meanwhile is left alone, so this
-    can be stopped and begun again at any time. Revisions stay: an index has nothing to hear of it. Raises SealBroken
-    for a row that was altered.
+    can be stopped and begun again at any time. Revisions stay: an index has nothing to hear of it. A row that was
+    altered cannot be opened and stays as it is; the log names it, and `count_to_rotate` counts it.
     """
     yield from _rotate(engine, keys, faces.c.id, faces.c.vector, _sealed_template, BATCH)
     yield from _rotate(engine, keys, face_crops.c.face_id, face_crops.c.crop, _sealed_crop, CROP_BATCH)
@@ -61,11 +64,21 @@ def _rotate(
     while True:
         with database_errors(), engine.execution_options(**WRITING).begin() as connection:
             rows = connection.execute(query if after is None else query.where(row_id > after)).all()
-            done = _write_anew(connection, sa.update(table).where(unchanged), [values(row, keys) for row in rows])
+            done = _write_anew(connection, sa.update(table).where(unchanged), _readable(rows, keys, values))
         if not rows:
             return
         after = getattr(rows[-1], row_id.name)
         yield done
+
+
+def _readable(rows: Sequence[sa.Row[Any]], keys: TemplateKeys, values: _Values) -> list[dict[str, Any]]:
+    found = []
+    for row in rows:
+        try:
+            found.append(values(row, keys))
+        except SealBroken as error:
+            logger.error("%s; it is left as it is", error)
+    return found
 
 
 def _write_anew(connection: sa.Connection, statement: sa.Update, values: Sequence[dict[str, Any]]) -> int:

@@ -150,16 +150,17 @@ class TemplateKeys:
 
 def read_keys(setting: SecretStr | None, file: Path | None) -> TemplateKeys:
     """Keys in base64, separated by commas or white space, from a setting or a file. Raises ConfigurationError."""
-    text = setting.get_secret_value() if setting else None
-    if text and file:
+    text = None if setting is None else setting.get_secret_value()
+    if text is not None and file:
         raise ConfigurationError("template keys are given both as a setting and as a file; give one of the two")
     try:
         given = file.read_text("ascii") if file else text or ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the file of template keys {file} cannot be read: {error}") from None
     keys = tuple(_decoded(key) for key in re.split(r"[,\s]+", given) if key)
-    if file and not keys:
-        raise ConfigurationError(f"the file of template keys {file} holds no key")
+    if not keys and (file or text is not None):  # never in clear where somebody meant to encrypt
+        place = f"the file of template keys {file}" if file else "the setting of template keys is there, but"
+        raise ConfigurationError(f"{place} holds no key; leave it out to keep templates as they are")
     return TemplateKeys(keys)
 
 

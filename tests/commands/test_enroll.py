@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -110,6 +111,19 @@ def test_a_list_gives_names_metadata_and_an_end(sameface: Command, photographs: 
     assert (subject.name, subject.metadata, subject.faces) == ("Eileen Collins", {"floor": 3}, 2)
     assert subject.expires_at is not None
     assert subject.expires_at.year == 2099
+
+
+def test_a_folder_whose_name_is_no_text_is_rejected_and_the_others_are_enrolled(
+    sameface: Command, photographs: Path
+) -> None:
+    people = photographs / "people"
+    for name in (b"M\xfcller", b"zoe"):  # the first as old systems wrote it
+        folder = people / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        (folder / "1.jpg").write_bytes((photographs / "portrait.jpg").read_bytes())
+    facts = told(sameface("enroll", people, "--json"), 1)
+    assert (facts["enrolled"], facts["rejected"]) == (1, 1)
+    assert "without control characters" in facts["rejects"][0]["detail"]
 
 
 @pytest.mark.parametrize(

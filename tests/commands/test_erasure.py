@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from tests.gallery.faces import new_face
+from app.gallery.engine import open_engine
+from app.gallery.store import GalleryStore
+from tests.gallery.faces import MODEL_ID, new_face
 from tests.processes import environment, run
 
 
@@ -18,3 +20,11 @@ def test_an_erasure_is_proven_and_what_is_still_there_is_found(database: Path) -
     told = run("verify-erasure", "--file", str(vector), env=env)
     assert told.returncode == 1
     assert "32 of 32 pieces found, in sameface.db" in told.stdout
+
+
+def test_text_is_found_in_metadata_too_where_letters_are_escaped(database: Path) -> None:
+    store = GalleryStore(open_engine(f"sqlite:///{database}"), MODEL_ID)
+    store.update_subject("default", "bob", {"metadata": {"note": 'J\u00fcrgen "M\u00fcller" aus K\u00f6ln'}})
+    told = run("verify-erasure", "--text", 'J\u00fcrgen "M\u00fcller" aus K\u00f6ln', env=environment(database))
+    assert told.returncode == 1
+    assert "given bytes: FAILED" in told.stdout

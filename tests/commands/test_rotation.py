@@ -32,3 +32,16 @@ def test_keys_are_rotated(database: Path) -> None:
     told = run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": first})
     assert told.returncode == 3
     assert "not among the template keys" in told.stderr
+
+
+def test_what_cannot_be_rotated_is_counted_and_told(database: Path) -> None:
+    first, second = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
+    env = environment(database)
+    assert run("rotate-key", env=env | {"SAMEFACE_TEMPLATE_KEYS": first}).returncode == 0
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE faces SET vector = ? WHERE vector IS NOT NULL", (b"x" * 60,))
+    connection.close()
+    told = run("rotate-key", "--json", env=env | {"SAMEFACE_TEMPLATE_KEYS": f"{second},{first}"})
+    assert told.returncode == 1
+    assert json.loads(told.stdout)["left"] == 1
+    assert "was altered" in told.stderr

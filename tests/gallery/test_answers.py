@@ -1,5 +1,7 @@
 """Answers kept for repetitions: told again, never for another request, gone with the subject and with time."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -86,6 +88,24 @@ def test_of_two_requests_at_once_the_slower_does_nothing_and_is_told_the_answer(
         enroll(store, answers, replace(REQUEST, request_sha256="cd" * 32), 7)
     assert store.revision() == revision
     assert len(store.faces("default", "ada")) == 2
+
+
+def test_of_two_enrolments_at_once_that_change_nothing_one_is_told_the_others_answer(
+    answers: EnrolmentAnswers, store: GalleryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = EnrolmentAnswers._find
+
+    def slowly(self: EnrolmentAnswers, connection: sa.Connection, request: IdempotentRequest) -> Answer | None:
+        found = find(self, connection, request)
+        time.sleep(0.3)  # the other one looks meanwhile, if it may
+        return found
+
+    monkeypatch.setattr(EnrolmentAnswers, "_find", slowly)
+    other = replace(REQUEST, key="order-2")
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(enroll, store, answers, other, 1, 2) for _ in range(2)]
+    failures = [one.exception() for one in both]
+    assert [type(failure) for failure in failures if failure is not None] == [AnsweredMeanwhile]
 
 
 @pytest.mark.parametrize("other", [{"caller": "key-b"}, {"caller": ""}, {"key": "order-2"}], ids=repr)

@@ -1,6 +1,7 @@
 """The proof of erasure holds where it should, and fails where something was left."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,3 +112,28 @@ def test_the_canary_of_a_proof_that_was_killed_is_in_nobodys_way_and_goes(
 def test_short_bytes_are_looked_for_whole() -> None:
     assert erasure.chunks(b"Ada") == [b"Ada"]
     assert erasure.chunks(b"a" * 40) == [b"a" * 16, b"a" * 16]
+
+
+def test_a_receipt_of_later_than_the_database_is_not_proven(store: GalleryStore, engine: sa.Engine) -> None:
+    """As after a backup from before the erasure was put back."""
+    revision = store.add("default", "ada", [new_face(1)]).revision
+    [receipt] = [found for found in verify_erasure(engine, receipt_revision=revision + 2) if found.check == "receipt"]
+    assert receipt == Finding(
+        "receipt", False, f"the database is at revision {revision}, from before revision {revision + 2}"
+    )
+
+
+def test_a_receipt_of_a_revision_without_faces_proves_nothing(store: GalleryStore, engine: sa.Engine) -> None:
+    revision = store.create_gallery("other")
+    assert by_check(verify_erasure(engine, receipt_revision=revision))["receipt"] is None
+
+
+def test_bytes_are_found_wherever_a_file_is_cut_into_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = np.random.default_rng(0).integers(0, 256, 200, dtype=np.uint8).tobytes()
+    (tmp_path / "file").write_bytes(content)
+    pieces = [content[start : start + length] for start in range(200) for length in (1, 9, 16)]
+    monkeypatch.setattr(erasure, "_BLOCK_BYTES", 32)
+    found = erasure.found_in([tmp_path / "file"], [*pieces, b"not in there"])
+    assert {secret for _, secret in found} == set(pieces)
+    (tmp_path / "file").write_bytes(b"")
+    assert erasure.found_in([tmp_path / "file"], pieces) == []

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 
 from app.errors import ConfigurationError, NotReady
 from app.gallery.engine import open_engine
-from app.gallery.migration import downgrade, migrate
+from app.gallery.migration import _LOCK, downgrade, migrate
 from app.gallery.tables import metadata
 
 
@@ -62,6 +62,21 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(migrate, [empty_url] * 4)) == [None] * 4
+
+
+def test_a_process_waits_for_one_that_migrates_longer_than_for_any_other_lock(postgres: Any) -> None:
+    engine = open_engine(str(postgres.get_uri(database="migrated")), lock_timeout_seconds=0.2)
+    migrate(engine)
+    with ThreadPoolExecutor(1) as threads, engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        waiting = threads.submit(migrate, engine)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=1)
+        connection.rollback()
+        waiting.result(timeout=30)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "200ms"
+    engine.dispose()
 
 
 def test_a_database_of_a_later_version_is_refused(migrated_engine: sa.Engine) -> None:

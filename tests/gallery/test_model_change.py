@@ -139,6 +139,20 @@ def test_who_is_erased_while_the_model_works_stays_erased(
     assert {finding.ok for finding in verify_erasure(engine)} <= {True, None}
 
 
+def test_a_subject_that_is_merged_while_the_model_works_takes_the_faces_along(
+    engine: sa.Engine, keys: TemplateKeys, old: GalleryStore, new: GalleryStore
+) -> None:
+    old.add("default", "ada", [cropped(1)])
+    old.add("default", "bob", [cropped(2)])
+
+    def merging(crops: Sequence[FaceCrop]) -> list[Embedding | None]:
+        old.rename_subject("default", "ada", "bob")
+        return embed(crops)
+
+    assert sum(model_change.reembed(engine, NEW, keys, merging)) == 2
+    assert len(new.faces("default", "bob")) == len(held(new)) == 2
+
+
 def test_a_photograph_that_is_enrolled_again_by_the_new_model_is_one_face(
     engine: sa.Engine, keys: TemplateKeys, old: GalleryStore, new: GalleryStore
 ) -> None:

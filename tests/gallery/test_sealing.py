@@ -133,6 +133,19 @@ def test_rotation_brings_every_row_under_the_first_key_and_changes_no_answer(
     )
 
 
+def test_rotation_leaves_an_altered_row_and_goes_on(engine: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
+    store = GalleryStore(engine, MODEL_ID, TemplateKeys((FIRST,)))
+    altered, *_ = [store.add("default", f"s{seed}", [new_face(seed)]).faces[0].face_id for seed in range(1, 6)]
+    with engine.begin() as connection:
+        one = sa.select(faces.c.id).order_by(faces.c.id).limit(1).scalar_subquery()
+        connection.execute(sa.update(faces).where(faces.c.id == one).values(vector=b"x" * 60))
+    keys = TemplateKeys((SECOND, FIRST))
+    assert sum(rotation.rotate(engine, keys)) == 4
+    assert rotation.count_to_rotate(engine, keys) == 1
+    assert altered in caplog.text
+    assert "left as it is" in caplog.text
+
+
 def test_without_the_old_key_rotation_refuses_and_changes_nothing(engine: sa.Engine) -> None:
     GalleryStore(engine, MODEL_ID, TemplateKeys((FIRST,))).add("default", "ada", [new_face(1)])
     before = rows(engine)
@@ -163,6 +176,16 @@ def test_keys_are_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
         assert keys.primary_id == TemplateKey(SECOND).key_id
         assert keys.key(TemplateKey(FIRST).key_id)
     assert read_keys(None, None).primary is None
+
+
+@pytest.mark.parametrize("text", ["", ",", " \n"], ids=repr)
+def test_a_setting_or_file_without_a_key_is_not_taken_for_no_encryption(text: str, tmp_path: Path) -> None:
+    """As an unset variable of a shell gives: nobody asked for templates in clear."""
+    with pytest.raises(ConfigurationError, match="holds no key"):
+        read_keys(SecretStr(text), None)
+    (tmp_path / "keys").write_text(text)
+    with pytest.raises(ConfigurationError, match="holds no key"):
+        read_keys(None, tmp_path / "keys")
 
 
 @pytest.mark.parametrize("text", ["short", base64.b64encode(b"x" * 31).decode(), "!" * 44], ids=["short", "31", "odd"])

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_what_a_reader_kept_in_the_log_is_swept_later(sqlite_store: GalleryStore
         assert b"Ada Lovelace" in log.read_bytes()
     Sweeper(impatient, lambda: None, interval_seconds=60).sweep()
     assert log.read_bytes() == b""
+    reader.dispose()
+
+
+def test_a_long_reader_keeps_nobody_from_writing_while_the_log_is_to_be_emptied(
+    sqlite_store: GalleryStore, sqlite_url: str
+) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)])
+    reader = open_engine(sqlite_url)
+    with reader.begin() as reading:
+        reading.exec_driver_sql("SELECT * FROM subjects").all()
+        begun = time.monotonic()
+        sqlite_store.remove_subject("default", "ada")
+        sqlite_store.add("default", "bob", [new_face(2)])
+        took = time.monotonic() - begun
+    assert took < 2.5  # SQLite waits five seconds for a reader otherwise, and holds the lock of writers meanwhile
+    assert sqlite_store.purge()
     reader.dispose()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.gallery.milvus.connection import MilvusConnection
+from app.gallery.milvus.connection import MilvusConnection, MilvusOptions
 from app.gallery.milvus.faces import MAX_NAME_BYTES, MAX_SUBJECT_ID_BYTES, VECTOR
 
 # Milvus wants numbers for these; the operator's `index_params` and `search_params` win.
@@ -45,10 +45,14 @@ def create_collection(connection: MilvusConnection, name: str, embedding_size: i
 
 
 def ensure_loaded(connection: MilvusConnection, name: str) -> None:
-    """Load a collection and its state where they are not: somebody released it, or milvus-lite started anew."""
-    for collection in (name + STATE_SUFFIX, name):
+    """Load a collection and its state where they are not: somebody released it, or milvus-lite started anew.
+
+    Indexes that are missing are made first, for whoever made the collection may have ended before it came to them.
+    """
+    for collection, indexes in ((name + STATE_SUFFIX, _state_indexes()), (name, _face_indexes(connection.options))):
+        _make_indexes(connection, collection, indexes)
         if not is_loaded(connection, collection):
-            connection.call("load_collection", collection, replica_number=connection.options.replicas)
+            _load(connection, collection)
 
 
 def is_loaded(connection: MilvusConnection, collection: str) -> bool:
@@ -68,13 +72,9 @@ def _create_faces(connection: MilvusConnection, name: str, embedding_size: int) 
     schema.add_field("subject_id", DataType.VARCHAR, max_length=MAX_SUBJECT_ID_BYTES)
     schema.add_field("name", DataType.VARCHAR, max_length=MAX_NAME_BYTES, nullable=True)
     schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=embedding_size)
-    indexes = MilvusClient.prepare_index_params()
-    params = INDEX_PARAMS[options.index_type] | dict(options.index_params)
-    indexes.add_index(VECTOR, index_type=options.index_type, metric_type="L2", params=params)
-    for field in _LOOKUPS:
-        indexes.add_index(field, index_type="INVERTED")
     connection.call("create_collection", name, schema=schema, num_shards=options.shards, consistency_level="Strong")
-    _load(connection, name, indexes)
+    _make_indexes(connection, name, _face_indexes(options))
+    _load(connection, name)
 
 
 def _create_state(connection: MilvusConnection, name: str) -> None:
@@ -85,12 +85,45 @@ def _create_state(connection: MilvusConnection, name: str) -> None:
     schema.add_field("revision", DataType.INT64)
     schema.add_field("document", DataType.VARCHAR, max_length=MAX_DOCUMENT_BYTES)
     schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=2)  # no collection may be without one
+    connection.call("create_collection", name, schema=schema, num_shards=1, consistency_level="Strong")
+    _make_indexes(connection, name, _state_indexes())
+    _load(connection, name)
+
+
+def _face_indexes(options: MilvusOptions) -> Any:
+    from pymilvus import MilvusClient
+
+    indexes = MilvusClient.prepare_index_params()
+    params = INDEX_PARAMS[options.index_type] | dict(options.index_params)
+    indexes.add_index(VECTOR, index_type=options.index_type, metric_type="L2", params=params)
+    for field in _LOOKUPS:
+        indexes.add_index(field, index_type="INVERTED")
+    return indexes
+
+
+def _state_indexes() -> Any:
+    from pymilvus import MilvusClient
+
     indexes = MilvusClient.prepare_index_params()
     indexes.add_index(VECTOR, index_type="FLAT", metric_type="L2")
-    connection.call("create_collection", name, schema=schema, num_shards=1, consistency_level="Strong")
-    _load(connection, name, indexes)
+    return indexes
 
 
-def _load(connection: MilvusConnection, name: str, indexes: Any) -> None:
-    connection.call("create_index", name, indexes)
+def _make_indexes(connection: MilvusConnection, name: str, indexes: Any) -> None:
+    """Make those of a collection's indexes that it lacks."""
+    from pymilvus import MilvusClient
+
+    made = {_indexed(connection, name, index) for index in connection.call("list_indexes", name)}
+    missing = MilvusClient.prepare_index_params()
+    missing.extend(index for index in indexes if index.field_name not in made)
+    if missing:
+        connection.call("create_index", name, missing)
+
+
+def _load(connection: MilvusConnection, name: str) -> None:
     connection.call("load_collection", name, replica_number=connection.options.replicas)
+
+
+def _indexed(connection: MilvusConnection, name: str, index: str) -> str:
+    """The field that an index is of."""
+    return str(connection.call("describe_index", name, index)["field_name"])

@@ -128,7 +128,8 @@ class CollectionWriter:
         latest = list(chain.from_iterable(faces for key, faces in by_gallery.items() if key in known))
         live = [change for change in latest if change.vector is not None]
         removed = [change.id for change in latest if change.vector is None]
-        dropped = [event.id for event in changes.galleries if event.name is None and event.id in self.report.galleries]
+        # Also of galleries that nothing is known of: a batch that was not finished may have left faces of one.
+        dropped = [event.id for event in changes.galleries if event.name is None]
         held = None if self._repeats else self._held([change.id for change in latest])
         if held is not None:
             removed = [face for face in removed if face in held]

@@ -10,6 +10,7 @@ from app.errors import GalleryNotFound, NotReady
 from app.gallery.engine import open_engine
 from app.gallery.follower import GalleryFollower
 from app.gallery.milvus import feeding
+from app.gallery.milvus.catalogue import Catalogue
 from app.gallery.milvus.connection import MilvusConnection, MilvusOptions
 from app.gallery.milvus.index import MilvusIndex
 from app.gallery.store import GalleryStore
@@ -342,3 +343,73 @@ def test_each_model_has_collections_of_its_own(
     assert nearest(new, 1) == ["bob"]
     assert old._catalogue.find().serving is None
     engine.dispose()
+
+
+class Stopped(BaseException):
+    """The process is gone while it makes a collection."""
+
+
+@pytest.mark.parametrize("call_number", [1, 2], ids=["indexes of the state", "indexes of the faces"])
+def test_a_collection_whose_maker_ended_before_its_indexes_is_finished_by_the_next(
+    sqlite_store: GalleryStore,
+    opened: Callable[..., MilvusIndex],
+    monkeypatch: pytest.MonkeyPatch,
+    options: MilvusOptions,
+    call_number: int,
+) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)])
+    call, made = MilvusConnection.call, 0
+
+    def stop(self: MilvusConnection, method: str, *args: Any, **kwargs: Any) -> Any:
+        nonlocal made
+        made += method == "create_index"
+        if method == "create_index" and made == call_number:
+            raise Stopped
+        return call(self, method, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MilvusConnection, "call", stop)
+        with pytest.raises(Stopped):
+            catch_up(sqlite_store, opened())
+    index = opened()
+    catch_up(sqlite_store, index)
+    assert_equal_to_database(sqlite_store, index, {"default": {"ada": [1]}})
+    connection = MilvusConnection(options)
+    assert len(connection.call("list_indexes", served(connection))) == 4  # the vector, and what rows are looked up by
+    connection.close()
+
+
+def test_faces_of_a_gallery_that_came_and_went_around_an_unfinished_batch_are_deleted(
+    sqlite_store: GalleryStore,
+    opened: Callable[..., MilvusIndex],
+    monkeypatch: pytest.MonkeyPatch,
+    options: MilvusOptions,
+) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)])
+    first = opened()
+    catch_up(sqlite_store, first)
+    sqlite_store.create_gallery("site-b")
+    sqlite_store.add("site-b", "bob", [new_face(2)])
+    with monkeypatch.context() as patched:
+        crash_at(patched, 1, when="after")  # the faces are written, and not that they are
+        with pytest.raises(Crash):
+            catch_up(sqlite_store, first)
+    connection = MilvusConnection(options)
+    assert faces_in(connection) == 2
+    sqlite_store.drop_gallery("site-b")
+    second = opened()
+    catch_up(sqlite_store, second)
+    assert_equal_to_database(sqlite_store, second, {"default": {"ada": [1]}})
+    assert faces_in(connection) == 1
+    connection.close()
+
+
+def served(connection: MilvusConnection) -> str:
+    name = Catalogue(connection, MODEL_ID, EMBEDDING_SIZE).serving()
+    assert name is not None
+    return name
+
+
+def faces_in(connection: MilvusConnection) -> int:
+    """Of all galleries, also of those that are none any more."""
+    return sum(len(page) for page in connection.rows(served(connection), "id >= 0", ["id"]))
