@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from app import logs
 from app.domain import Clustering
 from app.errors import JobNotFound, NotReady, Overloaded, SamefaceError
 
@@ -31,7 +32,8 @@ class JobStatus(StrEnum):
 class ClusterJob:
     """`result` once it is done, `error` once it has failed; then it is kept until `expires_at`.
 
-    `owner` is the id of the key that may ask for it, None where no key was needed.
+    `owner` is the id of the key that may ask for it, None where no key was needed; `request_id` is of the request
+    that it was made for, under which the log has it.
     """
 
     owner: str | None
@@ -43,6 +45,7 @@ class ClusterJob:
     result: Clustering | None = None
     error: SamefaceError | None = None
     expires_at: datetime | None = None
+    request_id: str | None = field(default_factory=logs.request_id.get)
 
 
 class ClusterJobs:
@@ -111,7 +114,7 @@ class ClusterJobs:
                 job.status = JobStatus.RUNNING
                 job.result = await work(progress)
         except SamefaceError as error:
-            job.error = error
+            job.error = _alone(error)
         except asyncio.CancelledError:
             job.error = NotReady("the service was stopped before the job was done")
             raise
@@ -121,8 +124,16 @@ class ClusterJobs:
         finally:
             job.status = JobStatus.DONE if job.result is not None else JobStatus.FAILED
             job.expires_at = datetime.now(UTC) + timedelta(seconds=self._keep_seconds)
+            # Nobody may ask for it, or for another one, ever again.
+            asyncio.get_running_loop().call_later(self._keep_seconds + 1, self._forget_expired)
 
     def _forget_expired(self) -> None:
         now = datetime.now(UTC)
         for job in [job for job in self._jobs.values() if job.expires_at is not None and job.expires_at <= now]:
             del self._jobs[job.job_id]
+
+
+def _alone(error: SamefaceError) -> SamefaceError:
+    """Without where it was raised and what led to it: those frames hold the photographs."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -93,11 +93,12 @@ def _agglomerative(distances: "Distances", threshold: float) -> Iterable[int]:
 def _dbscan(distances: "Distances", threshold: float) -> Iterable[int]:
     from sklearn.cluster import DBSCAN
 
-    if threshold == 0:  # nothing is strictly below it, and scikit-learn takes no such eps
+    if threshold == 0:  # nothing is strictly below it
         return range(len(distances))
-    # With groups from two faces on, every face with a neighbour is a core point, and noise is what has none. The
-    # number below the threshold, because DBSCAN joins at eps as well.
-    clustering = DBSCAN(eps=np.nextafter(threshold, 0.0), min_samples=2, metric="precomputed")
+    # The number below the threshold, because DBSCAN joins at eps as well. scikit-learn takes no 0.
+    eps = max(float(np.nextafter(threshold, 0.0)), float(np.finfo(np.float64).tiny))
+    # With groups from two faces on, every face with a neighbour is a core point, and noise is what has none.
+    clustering = DBSCAN(eps=eps, min_samples=2, metric="precomputed")
     labels = _labels(clustering.fit(distances))
     return [label if label >= 0 else -1 - position for position, label in enumerate(labels)]
 

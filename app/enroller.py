@@ -1,8 +1,10 @@
 """Store a subject's photographs as faces of a gallery."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,7 @@ class Enroller:
         self._settings, self._metrics = settings, metrics
         self._photographs, self._thresholds = photographs, thresholds
         self._searcher, self._records, self._answers = searcher, records, answers
+        self._rejecting = asyncio.Lock()
 
     async def enroll(
         self,
@@ -82,30 +85,49 @@ class Enroller:
         check_not_expired(expires_at)
         outcomes = await all_of(*(self._face_or_rejection(image, choice, min_confidence) for image in images))
         faces = enrolment.accepted(outcomes)
-        duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
-        known = await self._nearest_known(gallery, subject_id, faces)
         limit = self._thresholds.verification()
+        async with self._turn(on_duplicate):
+            duplicates = await self._duplicates(gallery, subject_id, faces, on_duplicate)
+            known = await self._nearest_known(gallery, subject_id, faces)
 
-        def answer(stored: EnrolledSubject, *, indexed: bool) -> Enrolment:
-            # Of a new subject nothing was known: what the index had was another's whose time was over.
-            own = enrolment.own_distances(faces, [] if stored.created else known)
-            rows = enrolment.enrolled_images(outcomes, stored, own, limit.squared_l2)
-            return Enrolment(stored, indexed, rows, duplicates, took_ms(started, faces))
+            def answer(stored: EnrolledSubject, *, indexed: bool) -> Enrolment:
+                # Of a new subject nothing was known: what the index had was another's whose time was over.
+                own = enrolment.own_distances(faces, [] if stored.created else known)
+                rows = enrolment.enrolled_images(outcomes, stored, own, limit.squared_l2)
+                return Enrolment(stored, indexed, rows, duplicates, took_ms(started, faces))
 
-        subject = await self._records.in_database(
-            self._records.store.add,
-            gallery,
-            subject_id,
-            enrolment.new_faces(images, outcomes),
-            name=name,
-            metadata=metadata,
-            expires_at=expires_at,
-            max_faces=self._settings.max_faces_per_subject,
-            keep=self._keeping(repeatable, lambda stored: answer(stored, indexed=False)),
-        )
-        enrolled = answer(subject, indexed=await self._records.until_indexed(subject.revision))
+            subject = await self._records.in_database(
+                self._records.store.add,
+                gallery,
+                subject_id,
+                enrolment.new_faces(images, outcomes),
+                name=name,
+                metadata=metadata,
+                expires_at=expires_at,
+                max_faces=self._settings.max_faces_per_subject,
+                keep=self._keeping(repeatable, lambda stored: answer(stored, indexed=False)),
+            )
+            enrolled = answer(subject, indexed=await self._records.until_indexed(subject.revision))
         self._metrics.enrolled(enrolled)
         return enrolled
+
+    @asynccontextmanager
+    async def _turn(self, policy: DuplicatePolicy) -> AsyncIterator[None]:
+        """Where duplicates are refused, one enrolment after the other, each after all before it can be found here.
+
+        Raises NotReady where searches here do not see in time what the database has.
+        """
+        if policy is not DuplicatePolicy.REJECT:
+            yield
+            return
+        async with self._rejecting:
+            newest = await self._records.in_database(self._records.store.revision)
+            if not await self._records.until_indexed(newest):
+                raise NotReady(
+                    "whether the face is another subject's cannot be told yet, since searches here are behind the "
+                    "database; try again later"
+                )
+            yield
 
     def _keeping(
         self, repeatable: "RepeatableEnrolment | None", answer: Callable[[EnrolledSubject], Enrolment]

@@ -19,7 +19,7 @@ from app.domain import (
     Subject,
     SubjectChanges,
 )
-from app.errors import GalleryNotFound, NotReady
+from app.errors import NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 
 if TYPE_CHECKING:
@@ -59,12 +59,9 @@ class GalleryRecords:
 
     async def create_gallery(self, name: str) -> tuple[Gallery, bool]:
         """The gallery, and whether it was made now; it can be searched when this returns."""
-        try:
-            return await self.gallery(name), False
-        except GalleryNotFound:
-            revision = await self.in_database(self.store.create_gallery, name)
+        revision, created = await self.in_database(self.store.ensure_gallery, name)
         await self.until_indexed(revision)
-        return await self.gallery(name), True
+        return await self.gallery(name), created
 
     async def drop_gallery(self, name: str) -> ErasedGallery:
         """Erase a gallery with all its subjects."""
@@ -143,7 +140,7 @@ class GalleryRecords:
     async def until_indexed(self, revision: int) -> bool:
         """Wait a while until searches here see a revision, and say whether they do."""
         self.follower.wake()
-        return await self.in_database(self.follower.wait_for, revision, self._index_wait_seconds)
+        return await self.follower.reach(revision, self._index_wait_seconds)
 
     async def _until_forgotten(self, revision: int) -> None:
         if not await self.until_indexed(revision):

@@ -117,13 +117,19 @@ def _supported(card: "ModelCard") -> tuple[float, float]:
 
 def _not_supported(card: "ModelCard", fpir: float, faces: int, smallest: float) -> FarNotSupported:
     least = smallest * faces
-    here = f"which is FPIR {least:.3g} here" if least <= 1 else "which among so many faces is no FPIR at all"
+    here = f"which is FPIR {_no_less(least)} here" if least <= 1 else "which among so many faces is no FPIR at all"
     return FarNotSupported(
         f"FPIR {fpir:g} among {faces} faces needs FAR {fpir / faces:.3g} for one comparison; the calibration supports "
-        f"{smallest:.3g} and above, {here}",
+        f"{_no_less(smallest)} and above, {here}",
         field="fpir",
         faces=faces,
         min_far=smallest,
         impostor_pairs=card.calibration.impostor_pairs,
         **({"min_fpir": least} if least <= 1 else {}),
     )
+
+
+def _no_less(rate: float) -> str:
+    """Three digits of a rate, rounded up: whoever asks for what was told is not refused again."""
+    shown = f"{rate:.3g}"
+    return shown if float(shown) >= rate else f"{rate * 1.005:.3g}"

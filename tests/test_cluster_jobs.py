@@ -1,6 +1,8 @@
 """Jobs in memory: one after the other, bounded, for their owner alone, and forgotten in time."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -136,3 +138,37 @@ def test_closing_ends_what_has_not_ended() -> None:
         assert [job.status for job in started] == [JobStatus.FAILED, JobStatus.FAILED]
 
     run(scenario)
+
+
+def test_a_job_that_failed_holds_nothing_of_its_photographs() -> None:
+    class Photograph(bytearray):
+        """What weak references can be had of."""
+
+    async def scenario(jobs: ClusterJobs) -> None:
+        photograph = Photograph(b"jpeg")
+        held = weakref.ref(photograph)
+
+        async def fail(image: Photograph) -> Clustering:
+            try:
+                image.index(b"png")
+                return GROUPS
+            except ValueError:
+                raise NoFace("none", field="image") from None
+
+        job = jobs.start(lambda _, image=photograph: fail(image), images=1, owner=None)  # type: ignore[misc]
+        await turns()
+        assert isinstance(job.error, NoFace)
+        del photograph
+        gc.collect()
+        assert held() is None
+
+    run(scenario)
+
+
+def test_a_job_that_has_ended_is_forgotten_though_nobody_asks() -> None:
+    async def scenario(jobs: ClusterJobs) -> None:
+        jobs.start(at_once, images=1, owner=None)
+        await asyncio.sleep(1.2)
+        assert jobs.kept == 0
+
+    run(scenario, keep_seconds=0.01)

@@ -50,6 +50,8 @@ def test_a_distance_at_the_threshold_does_not_join(method: ClusterMethod) -> Non
     assert group_faces(apart, 2.0, method) == [[0], [1]]
     assert group_faces(apart, np.nextafter(2.0, 3.0), method) == [[0, 1]]
     assert group_faces([apart[0], apart[0]], 0.0, method) == [[0], [1]]
+    for least in (5e-324, 1e-323):  # there is no number, or hardly one, below them
+        assert group_faces([apart[0], apart[0], apart[1]], least, method) == [[0, 1], [2]]
 
 
 def test_a_chain_is_one_group_to_dbscan_and_several_to_agglomeration() -> None:

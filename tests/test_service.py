@@ -15,6 +15,7 @@ from app.errors import (
     GalleryNotFound,
     LowQuality,
     NoFace,
+    NotReady,
     SeveralFaces,
     UnsupportedFormat,
 )
@@ -236,6 +237,31 @@ class TestEnroll:
             enroll(service, gallery, "impostor", portrait_again, on_duplicate=DuplicatePolicy.REJECT)
         assert [row["subject_id"] for row in listed(refusal.value.facts["duplicates"])] == ["collins"]
         assert subjects(service, gallery) == ["collins"]
+
+    def test_of_two_at_once_that_refuse_duplicates_one_is_enrolled(
+        self, service: FaceService, gallery: str, portrait: bytes
+    ) -> None:
+        async def both() -> list[Any]:
+            enrolled = (
+                service.enroll(name, [portrait], gallery=gallery, on_duplicate=DuplicatePolicy.REJECT)
+                for name in ("ada", "bob")
+            )
+            return await asyncio.gather(*enrolled, return_exceptions=True)
+
+        kinds = [type(one) for one in asyncio.run(both())]
+        assert sorted(kinds, key=str) == sorted([Enrolment, DuplicateIdentity], key=str)
+        assert len(subjects(service, gallery)) == 1
+
+    def test_while_searches_are_behind_the_database_nobody_can_tell_a_duplicate(
+        self, service: FaceService, gallery: str, portrait: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as behind:
+            behind.setattr(service.records, "_index_wait_seconds", 0.0)
+            behind.setattr(type(service.follower), "wake", lambda _: None)
+            service.store.add(gallery, "ada", [NewFace(np.eye(128, dtype=np.float32)[0], "ab" * 32)])
+            with pytest.raises(NotReady, match="cannot be told yet"):
+                enroll(service, gallery, "bob", portrait, on_duplicate=DuplicatePolicy.REJECT)
+        assert subjects(service, gallery) == ["ada"]
 
     def test_duplicates_are_not_looked_for_where_they_are_allowed(
         self, service: FaceService, gallery: str, portrait: bytes, portrait_again: bytes

@@ -1,6 +1,7 @@
 """Thresholds by risk, against a calibration small enough to read."""
 
 import math
+import re
 
 import pytest
 
@@ -103,6 +104,9 @@ def test_the_smallest_rate_that_was_told_is_taken(faces: int) -> None:
     with pytest.raises(FarNotSupported) as refusal:
         identification(faces, fpir=1e-9)
     assert identification(faces, fpir=float(str(refusal.value.facts["min_fpir"]))).calibrated
+    told = re.search(r"FPIR (\S+) here", refusal.value.message)
+    assert told
+    assert identification(faces, fpir=float(told[1])).calibrated
 
 
 def test_where_no_rate_can_be_had_none_is_told() -> None:

@@ -6,6 +6,7 @@ A route that declares nothing is open to `admin` keys only, and a test fails unt
 everything is open to callers on this machine; see app.keys.keyring for how keys are checked.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -23,6 +24,10 @@ from app.settings import Settings, is_loopback
 
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="an API key with the scope that is asked for")
 _BEARER = HTTPBearer(auto_error=False, description="the same key, the other usual way")
+
+# A host's name or address with a port or none (RFC 9110, section 7.2).
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::\d{0,5})?")
+_SHOWN_HOST = 100  # characters of it
 
 # Set in the scope of a request by `of_operator` alone: nothing that comes over a network can set it.
 _OPERATOR = "sameface.operator"
@@ -190,9 +195,12 @@ def _check_keyless_caller(request: Request) -> None:
     # lead here, which the name tells.
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise Forbidden("a page of another site sent this; without API keys that is refused")
-    if not is_loopback(request.url.hostname or ""):
-        raise Forbidden(
-            f"without API keys this machine is served under its own name only, such as localhost, and not as "
-            f"{request.url.hostname!r}",
-            field="Host",
-        )
+    # The header itself: the framework passes over one that it cannot read, and names the address listened on instead.
+    for host in request.headers.getlist("host"):
+        named = _HOST.fullmatch(host)
+        if named is None or not is_loopback(named[1].strip("[]").lower()):
+            raise Forbidden(
+                f"without API keys this machine is served under its own name only, such as localhost, and not as "
+                f"{host[:_SHOWN_HOST]!r}",
+                field="Host",
+            )

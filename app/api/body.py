@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
-from pydantic_core import from_json
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from app.api.access import check_gallery
-from app.api.fields import MAX_PARTS
+from app.api.fields import MAX_PARTS, read_json
 from app.api.problems import bad_request
 from app.errors import BadRequest, UnsupportedFormat
 
@@ -60,7 +59,7 @@ def _check_address(request: Request, model: type[BaseModel]) -> None:
 
 def _read_json(body: bytes) -> dict[str, Any]:
     try:
-        given = from_json(body, allow_inf_nan=False)
+        given = read_json(body)
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
     if not isinstance(given, dict):

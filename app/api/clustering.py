@@ -17,6 +17,7 @@ from app.api.routes import Service
 from app.api.schemas import Face, Model, Problem, face_fields, rounded
 from app.cluster_jobs import ClusterJob, JobStatus
 from app.domain import ClusterMethod
+from app.errors import SamefaceError
 from app.faces.card import ModelCard
 from app.keys.key import ApiKey, Scope
 
@@ -148,8 +149,13 @@ class Job(BaseModel):
             created_at=job.created_at,
             expires_at=job.expires_at,
             result=None if job.result is None else ClusterResponse.of(job.result, card),
-            problem=None if job.error is None else Problem.model_validate(document_of(job.error)),
+            problem=None if job.error is None else _problem(job, job.error),
         )
+
+
+def _problem(job: ClusterJob, error: SamefaceError) -> Problem:
+    """Under the id of the request that the job was made for, which its lines in the log have."""
+    return Problem.model_validate(document_of(error) | {"request_id": job.request_id})
 
 
 JobInPath = Annotated[

@@ -50,6 +50,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _RETRY_AFTER_SECONDS = "1"
 _MAX_FAULTS = 100
+_SHOWN_FIELD = 200  # characters: whoever asks chooses the names of unknown fields
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -110,7 +111,7 @@ def document(
 def bad_request(faults: list[Any]) -> BadRequest:
     """One BadRequest from pydantic's list of faults: the first as the message, up to 100 of them as facts."""
     told = faults[:_MAX_FAULTS]
-    errors = [{"field": ".".join(map(str, fault["loc"])), "message": _sentence(fault)} for fault in told]
+    errors = [{"field": ".".join(map(str, fault["loc"]))[:_SHOWN_FIELD], "message": _sentence(fault)} for fault in told]
     first = errors[0]
     return BadRequest(f"{first['field']}: {first['message']}", field=first["field"], errors=errors)
 

@@ -79,19 +79,23 @@ class GalleryFollower:
             self.wake()
         with self._progress:
             self._progress.wait_for(
-                lambda: self._index.revision >= revision or self._stopping or self._index.away is not None,
+                lambda: self._index.revision >= revision or self._is_vain,
                 timeout_seconds,
             )
         return self._index.revision >= revision
 
     async def reach(self, revision: int, timeout_seconds: float) -> bool:
-        """As `wait_for`, and without a thread, since any number of callers may name a revision that never comes."""
+        """As `wait_for`, and without a thread: any number may wait, for a revision that never comes too."""
         deadline = time.monotonic() + timeout_seconds
         if self._index.revision < revision:
             self.wake()
-        while self._index.revision < revision and time.monotonic() < deadline and not self._stopping:  # noqa: ASYNC110
+        while self._index.revision < revision and time.monotonic() < deadline and not self._is_vain:  # noqa: ASYNC110
             await asyncio.sleep(_REACH_POLL_SECONDS)
         return self._index.revision >= revision
+
+    @property
+    def _is_vain(self) -> bool:
+        return self._stopping or self._index.away is not None
 
     @property
     def lag(self) -> FollowerLag:

@@ -183,12 +183,16 @@ class GalleryStore(GalleryReader):
 
     def create_gallery(self, name: str) -> int:
         """Make a gallery, unless it exists, and return a revision from which indexes know it. Raises BadRequest."""
+        return self.ensure_gallery(name)[0]
+
+    def ensure_gallery(self, name: str) -> tuple[int, bool]:
+        """As `create_gallery`, and whether it was made now."""
         checks.check_gallery_name(name)
         with self._transactions.write() as write:
             if not statements.insert_gallery(write.connection, name, write.revision):
-                return write.undo()
+                return write.undo(), False
             write.audit("create_gallery", gallery=name)
-            return write.revision
+            return write.revision, True
 
     def drop_gallery(self, name: str) -> ErasedGallery:
         """Erase a gallery with all its subjects and faces."""

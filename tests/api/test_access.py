@@ -267,7 +267,22 @@ def test_without_keys_this_machine_may_be_called_by_its_own_names(client: Client
     assert client.get("/model", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "192.0.2.7", "localhost.evil.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "192.0.2.7",
+        "localhost.evil.example",
+        # What the framework cannot read, and would take the address that is listened on in place of.
+        "a{b.evil.example:8000",
+        "evil.example:65536",
+        "evil.example:",
+        "[::1",
+        "localhost:8000@evil.example",
+        "",
+    ],
+)
 def test_without_keys_a_page_cannot_reach_this_machine_under_a_name_of_its_own(client: Client, host: str) -> None:
     answer = client.get("/model", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

@@ -81,6 +81,7 @@ def test_a_job_that_fails_says_what_the_request_would_have_been_answered(small: 
         assert (failed["status"], failed["result"]) == ("failed", None)
         assert (failed["problem"]["status"], failed["problem"]["code"]) == (415, "unsupported_format")
         assert len(failed["problem"]["images"]) == 3
+        assert failed["problem"]["request_id"] == accepted.headers["x-request-id"]
 
     served(small, scenario)
 

@@ -1,5 +1,6 @@
 """Several galleries side by side: made, listed, looked at and erased over HTTP."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -57,3 +58,11 @@ def test_a_name_that_no_gallery_can_have(client: Client, name: object) -> None:
 @pytest.mark.parametrize("path", ["/galleries/a%20b", "/galleries/a%2Fb", "/galleries/%00", f"/galleries/{'a' * 65}"])
 def test_a_path_that_names_no_gallery(client: Client, path: str) -> None:
     assert_problem(client.get(path), 400, "bad_request", "gallery")
+
+
+def test_of_those_who_make_a_gallery_at_once_one_is_told_so(service: FaceService) -> None:
+    async def at_once(name: str) -> list[bool]:
+        made = await asyncio.gather(*(service.records.create_gallery(name) for _ in range(6)))
+        return [created for _, created in made]
+
+    assert sorted(asyncio.run(at_once(f"g-{uuid4().hex}"))) == [False] * 5 + [True]

@@ -167,8 +167,11 @@ def test_all_faults_of_a_request_are_named_at_once(client: Client) -> None:
         ("/gallery/enroll", {"subject_id": "a", "image": [0] * 20_000}),
         ("/cluster", {"image": [None] * 20_000}),
         ("/verify", {str(number): 0 for number in range(20_000)}),
+        ("/galleries", {"name": "a", "b" * 100_000: 0}),
+        ("/gallery/enroll", {"subject_id": "a", "image": "", "metadata": {"a": [[]] * 200_000}}),
+        ("/gallery/enroll", {"subject_id": "a", "image": "", "metadata": json.dumps({"a": [[]] * 200_000})}),
     ],
-    ids=["images", "faces", "members"],
+    ids=["images", "faces", "members", "a long name", "metadata", "metadata as text"],
 )
 def test_no_answer_is_longer_than_the_faults_that_help(client: Client, path: str, given: dict[str, Any]) -> None:
     response = client.post(path, json=given)
