@@ -29,6 +29,7 @@ from models.evaluation import multiply_adds
 from models.export import MIRRORED, write_card
 from models.pairs import PairTable
 from models.photographs import acquire, embed_crops, recipe, unmarked
+from models.refusals import refusals
 from models.whole import written_whole
 from models.wrap import check, port, vectors, wrapped
 
@@ -88,10 +89,8 @@ def _card(
 
 def main() -> None:
     options = _parse()
-    try:
+    with refusals(options.network):
         card = adopt(options)
-    except ValueError as error:
-        raise SystemExit(f"{options.network}: {error}") from error
     print(f"{options.out}: {card.embedding_size} coordinates, crops of {card.input.crop_px} px")
     print_points(card.calibration)
 

@@ -36,6 +36,7 @@ from app.faces.embed import FaceEmbedder
 from models.data import UNLABELLED
 from models.pairs import CI95_PERCENT, PairTable, bootstrap
 from models.photographs import Acquired, acquire, embed_crops, recipe
+from models.refusals import refusals
 
 POINTS = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 PER_DECADE = 10
@@ -131,10 +132,8 @@ def with_calibration(card: ModelCard, found: Calibrated, default_far: float | No
 
 def main() -> None:
     options = _parse()
-    try:
+    with refusals(options.photographs):
         _main(options)
-    except ValueError as error:
-        raise SystemExit(f"{options.photographs}: {error}") from error
 
 
 def _main(options: argparse.Namespace) -> None:

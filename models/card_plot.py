@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 
 from app.faces.card import ModelCard, read_card
 from app.faces.runtime import open_session
+from models.refusals import refusals
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _TABLE = re.compile(r"(<!-- table of the card -->\n).*?(<!-- end of the table -->)", re.DOTALL)
@@ -113,6 +114,7 @@ def _finish(*axes: Axes) -> None:
             axis.legend()
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="an ONNX file with a card")

@@ -56,9 +56,32 @@ def save(options: Options, run: Run) -> None:
         torch.save(state, unfinished)
 
 
+def make_folder(options: Options) -> None:
+    """The folder of a run; raises ValueError where another lies in it, unless that is to be resumed."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    there = [name for name in ("last.pt", "log.jsonl") if (options.out / name).exists()]
+    if there and not options.resume:
+        raise ValueError(
+            f"{options.out} holds {' and '.join(there)} of a run; go on with it by --resume, or choose another --out"
+        )
+
+
 def resume(options: Options, run: Run) -> None:
-    """Bring a fresh run to where last.pt stands, and cut the log to there."""
-    state = torch.load(options.out / "last.pt", weights_only=True)
+    """Bring a fresh run to where last.pt stands, and cut the log to there.
+
+    A run that was interrupted before its first checkpoint begins again: it has no more than its log to lose.
+    """
+    if (options.out / "last.pt").exists():
+        _load(options.out / "last.pt", run)
+    else:
+        print(f"{options.out} has no last.pt yet: the run begins at its first step")
+    log = options.out / "log.jsonl"
+    rows = log.read_text().splitlines() if log.exists() else []
+    log.write_text("".join(row + "\n" for row in rows if json.loads(row)["step"] <= run.step))
+
+
+def _load(path: Path, run: Run) -> None:
+    state = torch.load(path, weights_only=True)
     run.network.load_state_dict(state["network"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.step = state["step"]
@@ -68,9 +91,6 @@ def resume(options: Options, run: Run) -> None:
     run.mined = None if state.get("mined") is None else state["mined"].numpy()
     run.elapsed_seconds = state.get("elapsed_seconds", 0.0)
     run.sums, run.summed_steps = state.get("sums", {}), state.get("summed_steps", 0)
-    log = options.out / "log.jsonl"
-    rows = log.read_text().splitlines() if log.exists() else []
-    log.write_text("".join(row + "\n" for row in rows if json.loads(row)["step"] <= run.step))
 
 
 def start_from(path: Path, network: nn.Module, besides: Collection[str] = ()) -> list[str]:

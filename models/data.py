@@ -43,11 +43,12 @@ class Crops:
     """All parts of a folder of prepared crops, addressed by one index."""
 
     def __init__(self, folder: Path, teacher: Path | None = None, people_share: float = 1.0, seed: int = 0) -> None:
-        """`teacher`: float32 (crops, d) as `models.teacher` writes it; raises ValueError when its length differs.
+        """`teacher`: float32 (crops, d) as `models.teacher` writes it.
 
-        With a `people_share` below 1 only the crops of so many people are there (see `share_of_people`).
+        With a `people_share` below 1 only the crops of so many people are there (see `share_of_people`). Raises
+        ValueError where there are no crops, or not as many as a teacher's embeddings.
         """
-        parts = sorted(folder.glob("part-?????.npy"))
+        parts = parts_of(folder)
         self._arrays = [np.load(path, mmap_mode="r") for path in parts]
         self._starts = np.cumsum([0] + [len(array) for array in self._arrays])
         rows = [row for path in parts for row in _rows(path.with_suffix(".tsv"))]
@@ -126,6 +127,14 @@ class Crops:
         indices = self._kept[indices]
         part = np.searchsorted(self._starts, indices, side="right") - 1
         return np.stack([self._arrays[p][i - self._starts[p]] for p, i in zip(part, indices, strict=True)])
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The parts of a folder of crops, in order; raises ValueError where there are none."""
+    parts = sorted(folder.glob("part-?????.npy"))
+    if not parts:
+        raise ValueError(f"{folder} holds no crops; make them with models.prepare")
+    return parts
 
 
 def share_of_people(people: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:

@@ -31,6 +31,7 @@ from models.networks.mirrored import Magnified, Mirrored
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
 from models.provenance import counted, left_out
+from models.refusals import refusals
 from models.whole import written_whole
 
 MIRRORED = ", averaged with the mirror image"  # what the card says of such a network
@@ -115,11 +116,8 @@ def provenance(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = _parse()
-    try:
-        with written_whole(options.out) as unfinished:
-            card = export(options, unfinished)
-    except ValueError as error:
-        raise SystemExit(f"{options.checkpoint}: {error}") from error
+    with refusals(options.checkpoint), written_whole(options.out) as unfinished:
+        card = export(options, unfinished)
     print(f"{options.out}: parity {card.results['parity_with_pytorch']:g}, {options.out.stat().st_size} bytes")
     print_points(card.calibration)
 

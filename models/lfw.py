@@ -31,6 +31,7 @@ from app.faces.embed import FaceEmbedder
 from models.data import Crops
 from models.metrics import fold_accuracy, val_at_far
 from models.photographs import check_geometry
+from models.refusals import refusals
 
 NO_FACE_DISTANCE = 4.0
 WEIGHTS = Path(__file__).parent / "weights"
@@ -150,6 +151,7 @@ def report(pairs: Pairs, squared_l2: NDArray[np.float64], acquired: int) -> dict
     return result
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lfw", type=Path)

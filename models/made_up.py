@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from models.data import Crops
+from models.data import Crops, parts_of
 from models.morph import morphed
 from models.prepare import PART_SIZE, part_path
+from models.refusals import refusals
 from models.whole import written_whole
 
 SOURCE = "made up"  # in the place of a set's name
@@ -41,9 +42,7 @@ def add_made_up(crops: Path, out: Path, count: int, seed: int = 0) -> None:
 
 def link(crops: Path, out: Path) -> int:
     """Links to the files of one folder of crops in another; returns how many parts there are."""
-    parts = sorted(crops.glob("part-?????.npy"))
-    if not parts:
-        raise ValueError(f"{crops} holds no crops; make them with models.prepare")
+    parts = parts_of(crops)
     if out.exists() and out.samefile(crops):
         raise ValueError(f"{out} holds the crops themselves; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -77,10 +76,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True, help="made-up faces")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    try:
+    with refusals():
         add_made_up(options.crops, options.out, options.count, options.seed)
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
     print(f"{options.count} made-up faces beside the crops of {options.crops} in {options.out}")
 
 

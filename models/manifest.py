@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+from app.bulk.people import SUFFIXES
 
 # CelebA's own split by image number: training people, then validation people. The test people are left alone.
 CELEBA_TRAINING = range(1, 162_771)
@@ -87,7 +87,7 @@ LAYOUTS: dict[str, Callable[[Path, str], Iterator[Photo]]] = {
 
 def images(folder: Path) -> list[Path]:
     """Image files below a folder, sorted, hidden folders left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
@@ -120,21 +120,31 @@ def read(path: Path) -> list[Photo]:
         return [Photo(Path(r["path"]), r["identity"], r["source"]) for r in csv.DictReader(file, delimiter="\t")]
 
 
+def _source(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not (name and folder):  # Path("") would be the current folder
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER, such as mine=photos/")
+    if not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER: there is no folder {folder}")
+    return name, Path(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("sources", nargs="+", metavar="NAME=FOLDER", type=_source)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--exclude", type=Path)
     options = parser.parse_args()
     excluded = read_exclusions(options.exclude)
     photos: list[Photo] = []
-    for argument in options.sources:
-        name, _, folder = argument.partition("=")
-        rows = list(LAYOUTS.get(name, folder_per_person)(Path(folder), name))
+    for name, folder in options.sources:
+        rows = list(LAYOUTS.get(name, folder_per_person)(folder, name))
         kept = list(without(rows, excluded))
         people = len({photo.identity for photo in kept} - {""})
         print(f"{name}: {len(kept)} photographs, {people} people, {len(rows) - len(kept)} photographs excluded")
         photos += kept
+    if not photos:
+        parser.error(f"no photographs are left to write; their names end in {', '.join(sorted(SUFFIXES))}")
     print(f"{write(photos, options.out)} photographs in {options.out}")
 
 

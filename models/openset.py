@@ -30,6 +30,7 @@ from app.gallery.faiss_index import FaissIndex
 from app.thresholds import for_identification
 from models.data import UNLABELLED, Crops
 from models.photographs import embed_crops
+from models.refusals import refusals
 
 SIZES = [100, 1000, 4000]
 ASKED_FPIR = [0.01, 0.03, 0.1, 0.3]
@@ -153,6 +154,7 @@ def embed(crops: Crops, embedder: FaceEmbedder) -> tuple[Embeddings, People]:
     return embed_crops(crops, embedder.embed, embedder.card.input.spec, wanted), crops.people[wanted]
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crops", type=Path, nargs="+")

@@ -34,7 +34,7 @@ class Options:
     frozen_trunk: bool = knob(False, "with --start-from: learn only what begins fresh")
     frozen_parts: tuple[str, ...] = knob((), "with --start-from: parts of the network that learn nothing, such as stem")
     people_share: float = knob(1.0, "share of the people to train on, drawn by the seed; smaller shares lie in larger")
-    resume: bool = knob(False, "go on from OUT/last.pt exactly as if never interrupted")
+    resume: bool = knob(False, "go on from OUT/last.pt, if it is there, exactly as if never interrupted")
 
     network: str = knob("nn2", "a row of the table of networks", tuple(NETWORKS))
     embedding_size: int = knob(128, "coordinates of an embedding; a teacher of another size is mapped to it")

@@ -16,6 +16,7 @@ from matplotlib import pyplot
 from numpy.typing import NDArray
 
 from models.metrics import roc
+from models.refusals import refusals
 
 _REPORTS_PER_POINT = 20
 
@@ -118,6 +119,7 @@ def calibration(found: dict[str, Any], out: Path) -> None:
     pyplot.close(figure)
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", type=Path)

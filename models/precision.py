@@ -33,6 +33,7 @@ from models.evaluation.tradeoffs import milliseconds, opened
 from models.lfw import WEIGHTS, Crop, Pairs, crop_all, distances, embed_all, prepared, read_pairs, report
 from models.pairs import PairTable
 from models.photographs import embed_crops, unmarked
+from models.refusals import refusals
 from models.whole import written_whole
 
 PRECISIONS = ["fp16", "int8"]
@@ -200,6 +201,28 @@ def _with_results(card: ModelCard, measured: dict[str, Any]) -> ModelCard:
 
 
 def main() -> None:
+    options = _parse()
+    with refusals(options.calibration_crops):
+        rows = _made(options)
+    if options.out:
+        options.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def _made(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What was measured of each form, which is written and printed one after another."""
+    options.out_folder.mkdir(parents=True, exist_ok=True)
+    held_out = HeldOut(Crops(options.calibration_crops), options.calibration_data, options.default_far)
+    spec = FaceEmbedder(options.model).card.input.spec
+    lfw = Lfw.of(options.lfw, spec, options.lfw_crops) if options.lfw else None
+    rows = []
+    for precision in options.precision:
+        target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
+        rows.append(make(options.model, precision, target, held_out, lfw))
+        print(target, json.dumps(rows[-1], indent=2), sep="\n")
+    return rows
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
@@ -210,21 +233,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="what was measured of all forms, as JSON")
     parser.add_argument("--lfw", type=Path, help="measure the accuracy lost on View 2")
     parser.add_argument("--lfw-crops", type=Path, help="crops of LFW by models.prepare, if there are any")
-    options = parser.parse_args()
-    options.out_folder.mkdir(parents=True, exist_ok=True)
-    held_out = HeldOut(Crops(options.calibration_crops), options.calibration_data, options.default_far)
-    spec = FaceEmbedder(options.model).card.input.spec
-    lfw = Lfw.of(options.lfw, spec, options.lfw_crops) if options.lfw else None
-    rows = []
-    for precision in options.precision:
-        target = options.out_folder / f"{options.model.stem}-{precision}.onnx"
-        try:
-            rows.append(make(options.model, precision, target, held_out, lfw))
-        except ValueError as error:
-            raise SystemExit(f"{options.calibration_crops}: {error}") from error
-        print(target, json.dumps(rows[-1], indent=2), sep="\n")
-    if options.out:
-        options.out.write_text(json.dumps(rows, indent=1) + "\n")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

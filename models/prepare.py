@@ -28,6 +28,7 @@ from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
 from models.manifest import Photo, read
+from models.refusals import refusals
 from models.whole import written_whole
 
 PART_SIZE = 1000
@@ -146,10 +147,8 @@ def main() -> None:
     parser.add_argument("--margin-px", type=int, default=8, help="surroundings kept for shifts in training")
     options = parser.parse_args()
     spec = CropSpec().scaled(options.crop_px).widened(options.margin_px)
-    try:
+    with refusals():
         crops, failures = prepare(read(options.manifest), Recipe(options.out, spec), options.processes)
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
     print(f"{crops} crops of {spec.crop_px} px in {options.out}; {failures} photographs gave none")
 
 

@@ -37,6 +37,7 @@ from app.faces.quality import QualityRequirements, measure, shortfalls
 from models.degrade import DEGRADATIONS
 from models.evaluation.error_versus_discard import MEASURES, Samples, report
 from models.manifest import Photo, read
+from models.refusals import refusals
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -115,6 +116,7 @@ def rejected(samples: Samples, requirements: QualityRequirements) -> dict[str, f
     return {"any": round(turned_down / count, 5)} | {k: round(v / count, 5) for k, v in sorted(reasons.items())}
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)

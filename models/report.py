@@ -18,6 +18,7 @@ from pathlib import Path
 from app.faces.embed import FaceEmbedder
 from models.evaluation.bench import Bench
 from models.evaluation.sections import SECTIONS, Section
+from models.refusals import refusals
 from models.whole import written_whole
 
 
@@ -37,6 +38,7 @@ def measured(bench: Bench, name: str) -> Section | None:
     return section
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)

@@ -9,6 +9,7 @@ Teachers are used, never shipped: their terms are stated in the card of whatever
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -23,9 +24,11 @@ from tqdm import tqdm
 
 from app.faces.crop import TEMPLATE_112
 from models.augment import planes, resized
+from models.data import parts_of
 from models.device_check import CROPS as CHECKED
 from models.device_check import check_teacher
 from models.ncnn import NcnnNetwork
+from models.refusals import refusals
 from models.targets import centred
 from models.whole import written_whole
 
@@ -76,6 +79,54 @@ def embed_part(teacher: Teacher, crops: NDArray[np.uint8], device: torch.device)
     return np.concatenate([teacher.both_ways(batch.to(device)).cpu().numpy() for batch in batches])
 
 
+def embed_folder(crops: Path, networks: Sequence[Path], finished: Path) -> NDArray[np.float32]:
+    """Embeddings of a folder of crops, float32 (n, d); parts that lie in `finished` are not made again.
+
+    Raises ValueError where there are no crops, where a network cannot be read, and where the finished parts are not
+    known to be of these networks and crops.
+    """
+    parts = parts_of(crops)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = Teacher(networks, face_px(crops)).to(device, memory_format=torch.channels_last)
+    _keep_origin(finished, networks, parts)
+    if device.type != "cpu":
+        check_teacher(teacher, torch.from_numpy(np.load(parts[0], mmap_mode="r")[:CHECKED].copy()), device)
+    for path in tqdm(parts, unit="part"):
+        if not (finished / path.name).exists():
+            with written_whole(finished / path.name) as unfinished:
+                np.save(unfinished, embed_part(teacher, np.load(path), device))
+    return np.concatenate([np.load(finished / path.name) for path in parts])
+
+
+def _keep_origin(finished: Path, networks: Sequence[Path], parts: Sequence[Path]) -> None:
+    """Remember what the parts are made of; raises ValueError where there are some of something else."""
+    finished.mkdir(parents=True, exist_ok=True)
+    origin, note = _origin(networks, parts), finished / "origin.json"
+    known = json.loads(note.read_text()) if note.exists() else {}
+    other = [what for what, digest in origin.items() if known.get(what) != digest]
+    if other and any(finished.glob("part-?????.npy")):
+        raise ValueError(
+            f"{finished} holds embeddings that are not known to be of these {' and these '.join(other)}; "
+            "delete it to begin anew, or choose another --out"
+        )
+    with written_whole(note) as unfinished:
+        unfinished.write_text(json.dumps(origin))
+
+
+def _origin(networks: Sequence[Path], parts: Sequence[Path]) -> dict[str, str]:
+    """Digests of the networks, in their order, and of the crops: of gigabytes only the names, sizes and times."""
+    files = [file for network in networks for file in (network, network.with_suffix(".bin"))]
+    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in parts]
+    return {
+        "networks": _digest([hashlib.sha256(file.read_bytes()).hexdigest() for file in files]),
+        "crops": _digest([face_px(parts[0].parent), *stats]),
+    }
+
+
+def _digest(value: Sequence[object]) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crops", type=Path)
@@ -83,18 +134,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--centred", action="store_true", help="take off the mean of all (not for --morphs)")
     options = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    teacher = Teacher(options.network, face_px(options.crops)).to(device, memory_format=torch.channels_last)
     finished = options.out.with_suffix(".parts")  # so that a stopped run goes on
-    finished.mkdir(parents=True, exist_ok=True)
-    parts = sorted(options.crops.glob("part-?????.npy"))
-    if device.type != "cpu" and parts:
-        check_teacher(teacher, torch.from_numpy(np.load(parts[0], mmap_mode="r")[:CHECKED].copy()), device)
-    for path in tqdm(parts, unit="part"):
-        if not (finished / path.name).exists():
-            with written_whole(finished / path.name) as unfinished:
-                np.save(unfinished, embed_part(teacher, np.load(path), device))
-    embeddings = np.concatenate([np.load(finished / path.name) for path in parts])
+    with refusals():
+        embeddings = embed_folder(options.crops, options.network, finished)
     np.save(options.out, centred(embeddings) if options.centred else embeddings)
     shutil.rmtree(finished)
     print(f"{len(embeddings)} embeddings of size {embeddings.shape[1]} in {options.out}")

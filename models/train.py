@@ -3,7 +3,8 @@
     python -m models.train crops/ --out runs/first --teacher crops/teacher.npy
 
 Reads top to bottom: data, network, loss, optimiser, loop. The knobs are in `options.py`. Checkpoints to OUT/last.pt
-every few minutes; `--resume` goes on from there. OUT/log.jsonl holds one row per report.
+every few minutes; `--resume` goes on from there, and a folder that holds a run is left alone without it.
+OUT/log.jsonl holds one row per report.
 """
 
 import time
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from models.augment import resized
 from models.begin import begin, make_morphs, make_teacher, mapping_of_teacher
-from models.checkpoint import Run, report, resume, save
+from models.checkpoint import Run, make_folder, report, resume, save
 from models.data import UNLABELLED, Batch, Crops, Invention, batches, people_by_faces, seed_at, shuffled
 from models.device_check import check_device
 from models.losses import LOSSES, Loss, Problem, distillation, squared_l2_matrix
@@ -26,6 +27,7 @@ from models.mining import Mined, active_share, mine
 from models.networks import build
 from models.offline import mine_offline, offline_indices, rows_of_batch
 from models.options import Options, parse
+from models.refusals import refusals
 from models.schedule import make_optimiser, set_learning_rate, side_at
 from models.similarity import Similarities
 from models.targets import targets
@@ -34,12 +36,17 @@ ENDLESS = 2**31  # steps of a run that the clock ends
 
 
 def main() -> None:
-    train(parse(str(__doc__)))
+    options = parse(str(__doc__))
+    with refusals():
+        train(options)
 
 
 def train(options: Options) -> None:
-    """Train as the options say; OUT/last.pt holds the result."""
-    options.out.mkdir(parents=True, exist_ok=True)
+    """Train as the options say; OUT/last.pt holds the result.
+
+    Raises ValueError where OUT holds another run, and where crops, teacher or weights do not fit what is asked for.
+    """
+    make_folder(options)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -98,8 +105,19 @@ def train(options: Options) -> None:
 
 
 def steps_of(options: Options, crops: int) -> int:
-    """How many steps a run has at most: those asked for, else as many as fit the clock, else passes."""
-    return options.steps or (ENDLESS if options.minutes else int(options.passes * crops / options.batch_size))
+    """How many steps a run has at most: those asked for, else as many as fit the clock, else passes.
+
+    Raises ValueError where the passes do not make up one batch.
+    """
+    if options.steps or options.minutes:
+        return options.steps or ENDLESS
+    faces = options.passes * crops
+    if faces < options.batch_size:
+        raise ValueError(
+            f"{options.passes:g} passes over {crops} crops show {faces:g} faces, a batch has {options.batch_size}; "
+            "choose a smaller --batch-size, more --passes or more crops"
+        )
+    return int(faces / options.batch_size)
 
 
 def make_loss(options: Options, people: int) -> Loss | None:

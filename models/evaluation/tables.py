@@ -31,16 +31,20 @@ from models.lfw import Crop, distances, embed_all, read_pairs
 from models.metrics import fold_accuracy, val_at_far
 from models.options import Options, parse
 from models.pairs import CI95_PERCENT, PairTable, bootstrap_val
+from models.refusals import refusals
 from models.train import train
 
 Row = dict[str, Any]
 
 
 def trained(run: PlannedRun, said: list[str], work: Path) -> Options:
-    """Train a run, or what is left of it; returns its options."""
+    """Train a run, or what is left of it; returns its options.
+
+    What was begun by another plan, or never came to a checkpoint, begins anew. Raises ValueError as `train` does.
+    """
     options = parse("", said)
     plan, checkpoint = work / run.name / "plan.json", work / run.name / "last.pt"
-    if plan.exists() and json.loads(plan.read_text()) != said:
+    if plan.exists() and (not checkpoint.exists() or json.loads(plan.read_text()) != said):
         shutil.rmtree(work / run.name)
     if not checkpoint.exists():
         plan.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,7 @@ def tables(plan: list[PlannedRun], rows: dict[str, Row]) -> dict[str, list[Row]]
     return {name: own for name, own in found.items() if own}
 
 
+@refusals()
 def main() -> None:
     from models.evaluation.document import update_report
 

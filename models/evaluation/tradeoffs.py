@@ -26,6 +26,7 @@ from models.lfw import Crop, distances, embed_all, read_pairs
 from models.metrics import fold_accuracy, val_at_far
 from models.pairs import CI95_PERCENT, PairTable, bootstrap_val
 from models.photographs import Embed, embed_crops, unmarked
+from models.refusals import refusals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +131,7 @@ def milliseconds(model: Model, batch_size: int = 1, repeats: int = 30) -> float:
     return float(np.median(times[3:]) / batch_size * 1000)
 
 
+@refusals()
 def main() -> None:
     from models.lfw import WEIGHTS, FaceDetector, crop_all
 

@@ -28,6 +28,7 @@ from app.faces.embed import FaceEmbedder
 from models.lfw import NO_FACE_DISTANCE, WEIGHTS, Pairs
 from models.metrics import fold_accuracy, val_at_far
 from models.photographs import Embed
+from models.refusals import refusals
 
 FRAMES = 100
 
@@ -78,7 +79,7 @@ def crops(
             face = _nearest(faces, centres.get(f"{video.name}/{path.name}", middle))
             yield crop_face(photograph, face, spec)
             found += 1
-        if found == FRAMES:
+        if found == limit:
             return
 
 
@@ -143,6 +144,7 @@ def _nearest(faces: list[DetectedFace], centre: tuple[float, float]) -> Detected
     return min(faces, key=squared_distance)
 
 
+@refusals()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("youtube_faces", type=Path)

@@ -86,4 +86,6 @@ def test_what_cannot_be_served_ends_with_the_fact_and_writes_nothing(
         adopt(monkeypatch, tmp_path / "theirs.onnx", out, people)
     with pytest.raises(SystemExit, match="default false-accept rate 1e-06 is outside what these photographs support"):
         adopt(monkeypatch, tmp_path / "theirs.onnx", out, people, "--output", "vector", "--default-far", "1e-6")
+    with pytest.raises(SystemExit, match=r"nope\.onnx: No such file"):
+        adopt(monkeypatch, tmp_path / "nope.onnx", out, people)
     assert not out.exists()

@@ -191,6 +191,25 @@ def test_a_calibration_is_written_into_the_file_and_the_embeddings_stay(
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize(
+    ("photographs", "model", "fact"),
+    [
+        ("forty", "nope.onnx", "no model file at nope.onnx"),
+        ("nowhere", "tiny.onnx", "no photographs in nowhere"),
+        ("nope.tsv", "tiny.onnx", "nope.tsv: No such file or directory"),
+    ],
+)
+def test_what_is_not_there_ends_the_command_with_the_fact(
+    tmp_path: Path, forty_people: Path, monkeypatch: pytest.MonkeyPatch, photographs: str, model: str, fact: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "forty").symlink_to(forty_people)
+    write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE))
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, photographs, "--model", model)
+    assert end.value.code == fact
+
+
 def test_a_default_rate_that_the_photographs_do_not_support_is_not_written(
     tmp_path: Path, forty_people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,12 @@ def test_people_keep_their_numbers_apart_from_strangers_in_a_share(tmp_path: Pat
     assert found == {file: f"made/{named[file]}" for file in found}
 
 
+def test_a_folder_without_crops_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match=rf"{folder.name} holds no crops; make them with models\.prepare"):
+            Crops(folder)
+
+
 def test_teacher_embeddings_of_another_number_are_refused(crops_folder: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "teacher.npy", np.zeros((7, 4), np.float32))
     with pytest.raises(ValueError, match="48 crops, 48 rows, 7 teacher embeddings"):

@@ -1,10 +1,12 @@
 """Which photographs are trained on."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from models.manifest import LAYOUTS, folder_per_person, read, read_exclusions, without, write
+from app.bulk.people import SUFFIXES
+from models.manifest import LAYOUTS, folder_per_person, images, main, read, read_exclusions, without, write
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -18,6 +20,11 @@ def test_a_folder_per_person_names_people_and_skips_what_is_no_photograph(tmp_pa
     touch(tmp_path, "ann/1.jpg", "ann/more/2.PNG", "bob/3.webp", "bob/notes.txt", ".ipynb_checkpoints/4.jpg")
     rows = [(p.path.name, p.identity, p.source) for p in folder_per_person(tmp_path, "mine")]
     assert rows == [("1.jpg", "ann", "mine"), ("2.PNG", "ann", "mine"), ("3.webp", "bob", "mine")]
+
+
+def test_photographs_are_of_the_kinds_that_the_service_enrols(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"ann/photo{suffix}" for suffix in SUFFIXES), "ann/SCAN.TIFF")
+    assert {path.name for path in images(tmp_path)} == {f"photo{suffix}" for suffix in SUFFIXES} | {"SCAN.TIFF"}
 
 
 def test_celeba_keeps_training_and_validation_people_apart_and_its_test_people_out(
@@ -57,3 +64,37 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     photos = list(folder_per_person(tmp_path, "mine"))
     assert write(photos, tmp_path / "manifest.tsv") == 2
     assert read(tmp_path / "manifest.tsv") == photos
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *sources: str) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["manifest", *sources, "--out", "manifest.tsv"])
+    main()
+
+
+def test_folders_of_several_sources_become_one_manifest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    touch(tmp_path, "photos/ann/1.jpg", "faces/1.jpg")
+    run(monkeypatch, tmp_path, "mine=photos", "utk=faces")
+    rows = [(photo.identity, photo.source) for photo in read(tmp_path / "manifest.tsv")]
+    assert rows == [("ann", "mine"), ("", "utk")]
+
+
+@pytest.mark.parametrize(
+    ("source", "fact"),
+    [
+        ("photos", "'photos' is not NAME=FOLDER"),
+        ("mine=", "'mine=' is not NAME=FOLDER"),
+        ("=photos", "'=photos' is not NAME=FOLDER"),
+        ("mine=phtos", "there is no folder phtos"),
+        ("mine=empty", "no photographs are left to write"),
+    ],
+)
+def test_a_source_without_a_folder_of_photographs_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, fact: str
+) -> None:
+    touch(tmp_path, "photos/ann/1.jpg", "empty/ann/notes.txt")
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, tmp_path, source)
+    assert end.value.code == 2
+    assert fact in capsys.readouterr().err
+    assert not (tmp_path / "manifest.tsv").exists()

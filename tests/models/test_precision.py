@@ -1,5 +1,6 @@
 """Smaller forms of a network: what they store, and how near they stay."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from app.faces.card import CardInput
 from app.faces.embed import FaceEmbedder
 from models.data import Crops
 from models.photographs import unmarked
-from models.precision import HeldOut, halve, make, parity, quantise
+from models.precision import HeldOut, halve, main, make, parity, quantise
 from tests.models.conftest import write_crops
 from tests.models.evaluation.conftest import write_network
 
@@ -72,6 +73,35 @@ def test_too_few_people_leave_what_was_there(network: Path, tmp_path: Path) -> N
         make(network, "fp16", target, HeldOut(few, "three people"))
     assert target.read_bytes() == b"served"
     assert not list(tmp_path.glob("*unfinished*"))
+
+
+def command(monkeypatch: pytest.MonkeyPatch, network: Path, crops: Path, out: Path, *more: str) -> None:
+    said = ["--calibration-crops", str(crops), "--calibration-data", "made-up people", "--out-folder", str(out)]
+    monkeypatch.setattr("sys.argv", ["precision", str(network), *said, *more])
+    main()
+
+
+def test_the_command_writes_the_forms_that_are_asked_for_and_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch, network: Path, tmp_path: Path
+) -> None:
+    crops, measured = write_crops(tmp_path / "crops", side=40, people=30), tmp_path / "measured.json"
+    more = ["--precision", "fp16", "--default-far", "0.1", "--out", str(measured)]
+    command(monkeypatch, network, crops, tmp_path / "out", *more)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small-fp16.onnx"]
+    assert json.loads(measured.read_text()) == [
+        FaceEmbedder(tmp_path / "out" / "small-fp16.onnx").card.results["precision"]
+    ]
+
+
+def test_the_command_ends_with_the_fact(monkeypatch: pytest.MonkeyPatch, network: Path, tmp_path: Path) -> None:
+    few = write_crops(tmp_path / "few", side=40, people=3)
+    for model, crops, fact in (
+        (network, tmp_path / "nowhere", "nowhere holds no crops"),
+        (tmp_path / "nope.onnx", few, r"no model file at .*nope\.onnx"),
+        (network, few, "few: .* support no operating point"),
+    ):
+        with pytest.raises(SystemExit, match=fact):
+            command(monkeypatch, model, crops, tmp_path / "out", "--precision", "fp16")
 
 
 def test_parity_is_the_squared_distance_between_both_embeddings_of_a_crop() -> None:

@@ -88,6 +88,12 @@ def test_crops_of_other_photographs_do_not_join_a_folder(photos: list[Photo], tm
     assert len(Crops(recipe.out)) == 2
 
 
+def test_a_manifest_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["prepare", str(tmp_path / "nope.tsv"), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"nope\.tsv: No such file or directory"):
+        prepare.main()
+
+
 def test_what_cannot_be_opened_is_counted(photos: list[Photo], tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     (tmp_path / "folder.jpg").mkdir()

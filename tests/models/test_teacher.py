@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,31 +70,93 @@ def test_the_distance_of_two_teachers_together_is_the_mean_of_theirs(tmp_path: P
     np.testing.assert_allclose(found @ found.T, cosines, atol=1e-4)
 
 
+def run(monkeypatch: pytest.MonkeyPatch, crops: Path, out: Path, network: Path, *more: str) -> np.ndarray:
+    monkeypatch.setattr(sys, "argv", ["teacher", str(crops), "--network", str(network), "--out", str(out), *more])
+    teacher.main()
+    return np.load(out)
+
+
+class Interrupted(Exception):
+    """Stands for a killed process."""
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, crops: Path, out: Path, network: Path) -> Path:
+    """A run that dies in its second part; returns the folder of what is finished, whose numbers are all 0.5 then."""
+    embed_part, finished = teacher.embed_part, out.with_suffix(".parts")
+
+    def once(*arguments: Any) -> Any:
+        if (finished / "part-00000.npy").exists():
+            raise Interrupted
+        return embed_part(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher, "embed_part", once)
+        with pytest.raises(Interrupted):
+            run(patch, crops, out, network)
+    np.save(finished / "part-00000.npy", np.full_like(np.load(finished / "part-00000.npy"), 0.5))
+    return finished
+
+
 def test_embeddings_of_a_folder_are_those_of_each_crop_and_its_mirror_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_crops(tmp_path / "crops", side=120)
     crops = np.concatenate([np.load(path) for path in sorted(folder.glob("part-*.npy"))])
-    # A run that was stopped after the first part goes on with the second.
-    first = len(np.load(folder / "part-00000.npy"))
-    (tmp_path / "teacher.parts").mkdir()
-    np.save(tmp_path / "teacher.parts" / "part-00000.npy", np.full((first, 4), 0.5, np.float32))
-    arguments = ["--network", str(network(tmp_path, "one", 1)), "--out", str(tmp_path / "teacher.npy")]
-    monkeypatch.setattr(sys, "argv", ["teacher", str(folder), *arguments])
-    teacher.main()
-    found = np.load(tmp_path / "teacher.npy")
+    found = run(monkeypatch, folder, tmp_path / "teacher.npy", network(tmp_path, "one", 1))
     both = answer(crops, 1) + answer(crops[:, :, ::-1], 1)
-    assert (found[:first] == 0.5).all()
-    np.testing.assert_allclose(found[first:], (both / np.linalg.norm(both, axis=1, keepdims=True))[first:], atol=1e-4)
+    np.testing.assert_allclose(found, both / np.linalg.norm(both, axis=1, keepdims=True), atol=1e-4)
     assert not (tmp_path / "teacher.parts").exists()
 
 
+def test_an_interrupted_run_goes_on_with_the_part_that_it_was_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, one = write_crops(tmp_path / "crops", side=120), network(tmp_path, "one", 1)
+    whole = run(monkeypatch, folder, tmp_path / "whole.npy", one)
+    finished = interrupted(monkeypatch, folder, tmp_path / "broken.npy", one)
+    first = len(np.load(folder / "part-00000.npy"))
+    found = run(monkeypatch, folder, tmp_path / "broken.npy", one)
+    assert (found[:first] == 0.5).all()
+    np.testing.assert_array_equal(found[first:], whole[first:])
+    assert not finished.exists()
+
+
+def test_an_interrupted_run_does_not_go_on_with_another_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither with one of another name, nor with one that took the place of the first."""
+    folder, out = write_crops(tmp_path / "crops", side=120), tmp_path / "teacher.npy"
+    interrupted(monkeypatch, folder, out, network(tmp_path, "one", 1))
+    for other in (network(tmp_path, "two", 2), network(tmp_path, "one", 2)):
+        with pytest.raises(SystemExit, match=r"teacher\.parts holds embeddings .* not known to be of these networks;"):
+            run(monkeypatch, folder, out, other)
+    assert not out.exists()
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_crops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, one, out = write_crops(tmp_path / "crops", side=120), network(tmp_path, "one", 1), tmp_path / "teacher.npy"
+    interrupted(monkeypatch, folder, out, one)
+    with pytest.raises(SystemExit, match="not known to be of these crops; delete it to begin anew"):
+        run(monkeypatch, write_crops(tmp_path / "others", seed=1, side=120), out, one)
+
+
+def test_finished_parts_that_do_not_say_what_they_are_made_of_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, one, out = write_crops(tmp_path / "crops", side=120), network(tmp_path, "one", 1), tmp_path / "teacher.npy"
+    (interrupted(monkeypatch, folder, out, one) / "origin.json").unlink()
+    with pytest.raises(SystemExit, match="not known to be of these networks and these crops"):
+        run(monkeypatch, folder, out, one)
+
+
+def test_a_folder_without_crops_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"nowhere holds no crops; make them with models\.prepare"):
+        run(monkeypatch, tmp_path / "nowhere", tmp_path / "teacher.npy", network(tmp_path, "one", 1))
+
+
 def test_embeddings_may_be_written_without_their_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, one = write_crops(tmp_path / "crops", side=120), str(network(tmp_path, "one", 1))
-    for name, more in (("plain", []), ("centred", ["--centred"])):
-        out = str(tmp_path / f"{name}.npy")
-        monkeypatch.setattr(sys, "argv", ["teacher", str(folder), "--network", one, "--out", out, *more])
-        teacher.main()
-    plain, found = (np.load(tmp_path / f"{name}.npy") for name in ("plain", "centred"))
+    folder, one = write_crops(tmp_path / "crops", side=120), network(tmp_path, "one", 1)
+    plain = run(monkeypatch, folder, tmp_path / "plain.npy", one)
+    found = run(monkeypatch, folder, tmp_path / "centred.npy", one, "--centred")
     np.testing.assert_allclose(found, centred(plain), atol=1e-6)
     assert np.abs(found - plain).max() > 0.01

@@ -213,8 +213,10 @@ class Interrupted(Exception):
     """Stands for a killed process."""
 
 
-def interrupted(monkeypatch: pytest.MonkeyPatch, after_steps: int, crops: Path, out: Path, *arguments: str) -> None:
-    """A run that dies in the step after `after_steps`, with a checkpoint of the step before."""
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, after_steps: int, crops: Path, out: Path, *arguments: str, minutes: str = "0"
+) -> None:
+    """A run that dies in the step after `after_steps`, with a checkpoint every so many minutes: of the step before."""
     step, seen = train.train_step, 0
 
     def count(*of_step: Any) -> dict[str, float]:
@@ -227,7 +229,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after_steps: int, crops: Path, 
     with monkeypatch.context() as patch:
         patch.setattr(train, "train_step", count)
         with pytest.raises(Interrupted):
-            run(monkeypatch, crops, out, *arguments, "--checkpoint-minutes", "0")
+            run(monkeypatch, crops, out, *arguments, "--checkpoint-minutes", minutes)
 
 
 def assert_same(found: object, expected: object) -> None:
@@ -272,6 +274,57 @@ def test_an_interrupted_run_resumed_ends_in_the_very_weights_of_an_uninterrupted
     for part in ("network", "loss", "mined", "optimiser", "sums"):
         assert_same(resumed[part], whole[part])
     assert [row | {"seconds": 0} for row in log] == [row | {"seconds": 0} for row in whole_log]
+
+
+def test_a_run_interrupted_before_its_first_checkpoint_begins_again_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SMALL, "--loss", "cosface", "--passes", "2.4"]
+    whole_log = run(monkeypatch, crops_folder, tmp_path / "whole", *arguments)
+    interrupted(monkeypatch, 4, crops_folder, tmp_path / "broken", *arguments, minutes="5")
+    assert [path.name for path in (tmp_path / "broken").iterdir()] == ["log.jsonl"]
+    log = run(monkeypatch, crops_folder, tmp_path / "broken", *arguments, "--resume")
+    assert "broken has no last.pt yet: the run begins at its first step" in capsys.readouterr().out
+    whole, again = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "broken"))
+    for part in ("network", "loss", "optimiser", "sums"):
+        assert_same(again[part], whole[part])
+    assert [row | {"seconds": 0} for row in log] == [row | {"seconds": 0} for row in whole_log]
+
+
+@pytest.mark.parametrize("left", ["last.pt", "log.jsonl"])
+def test_a_folder_that_holds_a_run_is_left_alone_without_resume(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, left: str
+) -> None:
+    (tmp_path / left).write_text("a run")
+    with pytest.raises(SystemExit, match=f"holds {left} of a run; go on with it by --resume, or choose another --out"):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["a run"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fact"),
+    [
+        ("--passes 4 --batch-size 640", "4 passes over 48 crops show 192 faces, a batch has 640"),
+        ("--passes 40 --batch-size 640", "48 to draw from do not fill a batch of 640"),
+        ("--steps 3 --batch-size 640", "48 to draw from do not fill a batch of 640"),
+        ("--faces-per-person 2 --batch-size 32", "give 16 faces, 2 each at most; a batch has 32"),
+    ],
+)
+def test_too_few_crops_for_a_batch_are_refused_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, words: str, fact: str
+) -> None:
+    with pytest.raises(SystemExit, match=fact):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL, *words.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_not_there_end_a_run_with_their_names(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=r"nowhere holds no crops; make them with models\.prepare"):
+        run(monkeypatch, tmp_path / "nowhere", tmp_path / "run", *SMALL)
+    with pytest.raises(SystemExit, match=r"nope\.npy: No such file"):
+        run(monkeypatch, crops_folder, tmp_path / "run", *SMALL, "--teacher", str(tmp_path / "nope.npy"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -108,6 +108,19 @@ def test_a_run_that_was_interrupted_goes_on_and_one_whose_plan_changed_begins_an
     assert resumed == [False, True, False]
 
 
+def test_a_run_that_never_came_to_a_checkpoint_begins_anew(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "work" / "all"
+    run(monkeypatch, command, "--only", "all")
+    for name in ("row.json", "last.pt"):
+        (folder / name).unlink()
+    (folder / "log.jsonl").write_text('{"step": 1, "seconds": 9.0, "distillation": 9.0}\n')
+    run(monkeypatch, command, "--only", "all")
+    assert (folder / "last.pt").exists()
+    assert not (folder / "log.jsonl").exists()  # a report comes every 20 steps, and the run has two
+
+
 def test_the_plan_can_be_trained_and_has_the_papers_rows() -> None:
     assert len({one.name for one in PLAN}) == len(PLAN)
     sizes = [one.embedding_size for one in PLAN if EMBEDDING_SIZE in one.tables]
