@@ -18,7 +18,8 @@ _SIGNATURE = b"\xff\xd8\xff"
 # byte, which is what the search is fast for: 20 times as fast as with anything before it.
 _MARKER = re.compile(rb"\xff(?:\xff+|[\x01-\xcf\xd8-\xfe])")
 _FILL = 0xFF
-_WITHOUT_LENGTH = (0x01, 0xD8)  # TEM and SOI
+# TEM, JPG, SOI, EOI and JPG0 to JPG13, of which Pillow reads no length.
+_WITHOUT_LENGTH = (0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE))
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 
 
@@ -45,7 +46,7 @@ def check_outline(data: bytes) -> None:
                 f"the JPEG has over {MAX_STRAY_BYTES} bytes outside of segments; save it again as an ordinary JPEG",
                 max_stray_bytes=MAX_STRAY_BYTES,
             )
-        if found is None or kind == _END_OF_IMAGE:
+        if found is None or (scans and kind == _END_OF_IMAGE):  # before the first scan Pillow goes on
             return
         if kind == _FILL:
             continue

@@ -77,6 +77,21 @@ def test_a_scan_of_fill_bytes_is_refused_at_once(portrait: bytes, fill: bytes) -
     assert time.process_time() - started < 2  # decoding it takes longer
 
 
+@pytest.mark.parametrize(
+    "walked",
+    [
+        b"\xff\xd9" + b"\xff" * 2_000_000,
+        b"\xff\xd9" + b"\xff\xd8" * 1_000_000,
+        b"\xff\xf0\xff\xff" * 500_000,
+        b"\xff\xc8" * 1_000_000,
+    ],
+    ids=["fill behind an end", "beginnings", "JPG0", "JPG"],
+)
+def test_what_the_decoder_walks_over_before_the_first_scan_is_walked_over_here(walked: bytes) -> None:
+    with pytest.raises(UnreadableImage):
+        check_outline(b"\xff\xd8" + b"\xff\xfe\0\2" + walked)
+
+
 def test_a_few_fill_bytes_in_a_scan_are_no_fault(progressive: bytes) -> None:
     padded = progressive.replace(SCAN, b"\xff" * 1000 + SCAN)
     assert decode(padded, ImageLimits()).pixels.shape == (512, 512, 3)
