@@ -147,6 +147,18 @@ def test_pages_are_reached_with_the_keyboard(console: Console) -> None:
         assert (current.inner_text(), page.title()) == (name.capitalize(), f"{name.capitalize()} · sameface")
 
 
+def test_a_name_that_is_no_page_leads_to_the_first(console: Console) -> None:
+    console.page.goto("/#/constructor")
+    console.page.get_by_role("heading", name="Verify").wait_for()
+
+
+def test_a_dialog_over_another_has_a_name_of_its_own(console: Console) -> None:
+    page = console.open("gallery")
+    page.get_by_role("button", name="Add a subject").click()
+    page.get_by_role("dialog", name="Add a subject").get_by_role("button", name="Camera").click()
+    page.get_by_role("dialog", name="Take a picture").wait_for()
+
+
 def test_results_are_read_out(console: Console) -> None:
     page = console.open("verify")
     assert page.get_by_label("Result").get_attribute("aria-live") == "polite"

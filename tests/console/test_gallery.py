@@ -1,5 +1,7 @@
 """Galleries and subjects: made, searched, paged, added, renamed, compared and erased, each by its button."""
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,17 @@ def subject_page(console: Console, server: Server, gallery: str, subject_id: str
     console.open(f"gallery/{quote(gallery)}/{quote(subject_id, safe='')}")
     console.page.locator(".face-tile").first.wait_for()
     return console.page
+
+
+def fails_after(parts: int) -> Callable[[Any], None]:
+    """A route that lets so many requests through and says that the service is overloaded to the others."""
+    passed = itertools.count()
+    overloaded = {"code": "overloaded", "title": "Overloaded", "status": 503, "detail": "too much waits"}
+
+    def answer(route: Any) -> None:
+        route.continue_() if next(passed) < parts else route.fulfill(status=503, json=overloaded)
+
+    return answer
 
 
 def test_a_gallery_is_made_and_dropped_by_typing_its_name(console: Console, server: Server) -> None:
@@ -103,6 +116,40 @@ def test_many_photographs_go_in_parts(console: Console, server: Server, people: 
     page.get_by_role("heading", name="7 faces").wait_for()
 
 
+def test_a_part_that_fails_is_sent_again_and_what_is_done_is_not(
+    open_console: Open, server: Server, people: str, portrait: bytes, no_face: bytes
+) -> None:
+    console = open_console()
+    page = console.open(f"gallery/{people}")
+    page.get_by_role("button", name="Add a subject").click()
+    page.get_by_label("Subject id", exact=True).fill("again")
+    files = [picture(portrait + bytes([number]), f"{number}.jpg") for number in range(1, 8)]
+    files[1] = picture(no_face, "2.jpg")
+    files[6] = picture(no_face, "7.jpg")
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[type=file]").set_input_files(files)
+    page.route("**/gallery/enroll", fails_after(1))
+    dialog.get_by_role("button", name="Enrol").click()
+    dialog.locator('.problem[data-code="overloaded"]').wait_for()
+    told = dialog.locator(".notice").inner_text()
+    assert "4 photographs stored" in told
+    assert "picture 2: no face" in told.lower()
+    left = dialog.get_by_role("list", name="Chosen photographs").get_by_role("img")
+    assert [image.get_attribute("alt") for image in left.all()] == ["6.jpg", "7.jpg"]
+    page.unroute("**/gallery/enroll")
+    with page.expect_response("**/gallery/enroll") as answered:
+        dialog.get_by_role("button", name="Enrol").click()
+    assert len(answered.value.json()["faces"]) == 2
+    dialog.get_by_text("5 photographs stored").wait_for()
+    told = dialog.locator(".notice").inner_text().lower()
+    assert ("picture 2: no face" in told, "picture 7: no face" in told) == (True, True)
+    assert dialog.locator(".problem").count() == 0
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_text("5 photographs of again stored").wait_for()
+    page.get_by_role("heading", name="5 faces").wait_for()
+    assert console.refused == [("/gallery/enroll", 503)]
+
+
 def test_no_photograph_with_a_face_is_told(open_console: Open, people: str, no_face: bytes) -> None:
     console = open_console()
     page = console.open(f"gallery/{people}")
@@ -182,6 +229,13 @@ def test_photographs_are_added_compared_and_erased(
     page.get_by_role("dialog").get_by_role("button", name="Erase subject").click()
     page.get_by_text("Nobody is enrolled here yet.").wait_for()
     assert server.http.get("/gallery/subjects", params={"gallery": people}).json()["items"] == []
+
+
+def test_an_address_that_encodes_nothing_is_taken_as_it_is(open_console: Open) -> None:
+    console = open_console()
+    page = console.open("gallery/%")
+    page.get_by_role("option", name="%", exact=True).wait_for(state="attached")
+    page.locator(".problem").wait_for()
 
 
 def test_a_subject_that_is_gone_is_told(open_console: Open, people: str) -> None:

@@ -4,10 +4,22 @@ import io
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import pytest
+from PIL import ExifTags, Image
 
+from tests.conftest import encoded
 from tests.console.conftest import Console, Open, enroll, picture
 from tests.processes import Server
+
+UPRIGHT, ON_ITS_SIDE = 1, 6  # Exif orientations
+
+
+def held(image: Image.Image, orientation: int) -> bytes:
+    """An image as a camera stores it that was held so."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = image.transpose(Image.Transpose.ROTATE_90) if orientation == ON_ITS_SIDE else image
+    return encoded(stored, quality=95, exif=exif)
 
 
 def search(console: Console, gallery: str, content: bytes) -> Any:
@@ -56,6 +68,23 @@ def test_only_the_chosen_face_is_sent(console: Console, people: str, two_faces: 
     # In the whole photograph it lies right of 512.
     assert (face["faces_found"], face["box"]["right"] < 250) == (1, True)
     console.page.get_by_role("heading", name="Eileen", exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("orientation", [UPRIGHT, ON_ITS_SIDE])
+def test_a_larger_face_behind_it_is_not_enrolled_in_its_place(
+    console: Console, people: str, astronaut: Image.Image, orientation: int
+) -> None:
+    # A copy of the face over its own shoulder: around it, most of the larger face is seen and found too.
+    copy = astronaut.crop((178, 66, 270, 186)).resize((83, 108), Image.Resampling.BICUBIC)
+    crowd = astronaut.copy()
+    crowd.paste(copy, (222, 111))
+    rows = search(console, people, held(crowd, orientation))
+    assert rows.count() == 2
+    with console.page.expect_response("**/gallery/enroll") as answered:
+        console.page.get_by_role("button", name="Enrol face 2").click()
+    [face] = answered.value.json()["faces"]
+    # The smaller face begins about 40 pixels from the left and the top of what is sent, the larger one outside it.
+    assert (face["faces_found"], face["box"]["left"] > 25, face["box"]["top"] > 25) == (1, True, True)
 
 
 def test_no_face_is_said_and_no_error(console: Console, people: str, no_face: bytes) -> None:

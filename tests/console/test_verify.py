@@ -31,6 +31,32 @@ BOX_SHARES = """
 }
 """
 
+# Its state when it is given, and once the page had it.
+CAMERA_ON_DEMAND = """
+const given = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = (wanted) => new Promise((resolve) => {
+  window.giveCamera = async () => {
+    const stream = await given(wanted);
+    const [camera] = stream.getTracks();
+    const before = camera.readyState;
+    resolve(stream);
+    await new Promise((later) => setTimeout(later));
+    return [before, camera.readyState];
+  };
+});
+"""
+
+ANOTHER_CAMERA = """
+const listed = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+navigator.mediaDevices.enumerateDevices = async () => {
+  const [portrait] = (await listed()).filter(({ kind }) => kind === "videoinput");
+  return [
+    { kind: "videoinput", label: "Portrait", deviceId: portrait.deviceId },
+    { kind: "videoinput", label: "Unplugged", deviceId: "unplugged" },
+  ];
+};
+"""
+
 
 def give(console: Console, index: int, content: bytes, kind: str) -> None:
     console.page.evaluate(GIVE, [index, base64.b64encode(content).decode(), kind])
@@ -121,6 +147,41 @@ def test_a_camera_that_is_refused_is_told(open_console: Open) -> None:
     page.get_by_role("button", name="Take first picture with the camera").click()
     page.get_by_text("The browser was not allowed to use the camera").wait_for()
     assert page.get_by_role("button", name="Take the picture").is_disabled()
+
+
+def test_a_camera_that_comes_after_the_dialog_was_left_is_switched_off(console: Console) -> None:
+    console.page.add_init_script(CAMERA_ON_DEMAND)
+    page = console.open("verify")
+    page.get_by_role("button", name="Take first picture with the camera").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert page.evaluate("window.giveCamera()") == ["live", "ended"]
+
+
+def test_a_camera_that_cannot_be_changed_to_is_told_and_no_picture_taken(console: Console) -> None:
+    console.page.add_init_script(ANOTHER_CAMERA)
+    page = console.open("verify")
+    page.get_by_role("button", name="Take first picture with the camera").click()
+    take = page.get_by_role("button", name="Take the picture")
+    page.get_by_label("Camera", exact=True).select_option("Unplugged")
+    page.get_by_text("This camera is not there any more").wait_for()
+    assert take.is_disabled()
+    page.get_by_label("Camera", exact=True).select_option("Portrait")
+    take.click()
+    page.get_by_role("button", name="Remove first picture").wait_for()
+
+
+def test_no_picture_is_made_of_a_camera_that_shows_none(console: Console) -> None:
+    page = console.open("verify")
+    page.get_by_role("button", name="Take first picture with the camera").click()
+    take = page.get_by_role("button", name="Take the picture")
+    page.get_by_text("Look straight at the camera").wait_for()
+    # An empty video has an empty canvas, which becomes no file.
+    take.evaluate("() => { document.querySelector('video').srcObject = null; }")
+    take.click()
+    page.get_by_text("There is no picture yet").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Choose first picture").wait_for()
 
 
 def test_a_picture_is_removed_and_its_result_with_it(console: Console, portrait: bytes, portrait_again: bytes) -> None:

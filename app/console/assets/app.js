@@ -23,19 +23,28 @@ const SLOW_MS = 250;
 const main = document.getElementById("main");
 let leave = null;
 
+/** An address that somebody typed may hold a % that encodes nothing; then it stands for itself. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** "#/gallery/staff/a%2Fb" -> ["gallery", "staff", "a/b"] */
 function parts() {
   return location.hash
     .replace(/^#\/?/, "")
     .split("/")
-    .map(decodeURIComponent)
+    .map(decoded)
     .filter((part) => part !== "");
 }
 
 /** Show the page of the address; a page is told by a signal when it is left. */
 async function show(moved) {
   const [wanted, ...rest] = parts();
-  const name = wanted in PAGES ? wanted : "verify";
+  const name = Object.hasOwn(PAGES, wanted) ? wanted : "verify";
   leave?.abort();
   leave = new AbortController();
   const { signal } = leave;

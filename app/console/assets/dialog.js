@@ -2,11 +2,14 @@
 
 import { h } from "./dom.js";
 
+let opened = 0;
+
 /** Open a dialog with `content(close)` in it; resolves to what `close` is given, null where it was dismissed. */
 export function open(title, content, className = "") {
   return new Promise((resolve) => {
-    const heading = h("h2", { text: title, id: "dialog-title" });
-    const dialog = h("dialog", { "aria-labelledby": "dialog-title", class: className });
+    opened += 1;
+    const heading = h("h2", { text: title, id: `dialog-title-${opened}` }); // one dialog may open another
+    const dialog = h("dialog", { "aria-labelledby": heading.id, class: className });
     let answer = null;
     const close = (value = null) => {
       answer = value;

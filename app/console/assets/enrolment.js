@@ -27,8 +27,11 @@ class EnrolmentForm {
   constructor(gallery, subjectId, close) {
     this.gallery = gallery;
     this.subjectId = subjectId;
-    this.files = [];
-    this.stored = 0;
+    this.files = []; // still to be sent
+    this.sent = 0; // of one enrolment, which goes on where a part of it failed
+    this.notes = []; // what became of those that are not simply stored
+    this.stored = 0; // while the dialog is open
+    this.sending = false;
     this.close = close;
     this.id = h("input", {
       value: subjectId ?? freshId(),
@@ -128,7 +131,7 @@ class EnrolmentForm {
   }
 
   #showFiles() {
-    this.submit.disabled = this.files.length === 0;
+    this.submit.disabled = this.sending || this.files.length === 0;
     fill(
       this.chosen,
       this.files.map((file) => this.#thumb(file)),
@@ -165,29 +168,47 @@ class EnrolmentForm {
 
   async #send(event) {
     event.preventDefault();
-    const files = this.files;
-    this.submit.disabled = true;
-    this.submit.setAttribute("aria-busy", "true");
-    this.progress.hidden = files.length <= AT_ONCE;
-    this.progress.max = files.length;
+    this.#busy(true);
     fill(this.said);
-    const turnedDown = [];
     try {
-      for (let start = 0; start < files.length; start += AT_ONCE) {
-        this.progress.value = start;
-        const answer = await this.#part(files.slice(start, start + AT_ONCE));
-        turnedDown.push(...this.#read(answer, start));
-      }
-      this.files = [];
-      this.#showFiles();
-      turnedDown.length ? this.#report(turnedDown) : this.#done();
+      await this.#sendFiles();
+      this.#finish();
     } catch (error) {
+      if (this.sent) this.#report(); // it is done, whatever became of the rest
       this.said.append(problemView(error));
-      this.submit.disabled = false;
     } finally {
-      this.progress.hidden = true;
-      this.submit.removeAttribute("aria-busy");
+      this.#busy(false);
+      this.#showFiles();
     }
+  }
+
+  #busy(sending) {
+    this.sending = sending;
+    this.submit.disabled = sending;
+    this.id.readOnly = sending || this.stored > 0; // the rest goes where the first ones went
+    this.progress.hidden = !sending || this.files.length <= AT_ONCE;
+    sending ? this.submit.setAttribute("aria-busy", "true") : this.submit.removeAttribute("aria-busy");
+  }
+
+  /** Part after part; where one fails, it and those after it remain to be sent. */
+  async #sendFiles() {
+    while (this.files.length) {
+      this.progress.max = this.sent + this.files.length;
+      this.progress.value = this.sent;
+      const part = this.files.slice(0, AT_ONCE);
+      this.#read(await this.#part(part));
+      this.sent += part.length;
+      this.files = this.files.filter((file) => !part.includes(file));
+    }
+  }
+
+  #finish() {
+    if (!this.notes.length) return this.#done();
+    this.#report();
+    this.cancel.focus();
+    this.sent = 0;
+    this.notes = [];
+    return undefined;
   }
 
   /** One request; photographs that are all turned down are an answer here, as each of them may be. */
@@ -201,16 +222,17 @@ class EnrolmentForm {
     }
   }
 
-  #read(answer, start) {
+  #read(answer) {
+    const first = this.sent;
     this.stored += answer.faces.filter((row) => row.status === "enrolled").length;
     const outliers = answer.faces.filter((row) => row.outlier);
-    return [
+    this.notes.push(
       ...answer.faces
         .filter((row) => row.status === "rejected")
-        .map((row) => `Not stored: ${rejected({ ...row, image: row.image + start })}`),
+        .map((row) => `Not stored: ${rejected({ ...row, image: row.image + first })}`),
       ...outliers.map(
         (row) =>
-          `Stored, but look at it: picture ${row.image + start + 1} may show someone else, ` +
+          `Stored, but look at it: picture ${row.image + first + 1} may show someone else, ` +
           `at a distance of ${distance(row.own_distance)} from the subject's other faces`,
       ),
       ...answer.duplicates.map(
@@ -218,10 +240,10 @@ class EnrolmentForm {
           `Stored, but look at it: the same face is enrolled as ${other.subject_id}, ` +
           `at a distance of ${distance(other.distance)}`,
       ),
-    ];
+    );
   }
 
-  #report(lines) {
+  #report() {
     const heading = this.stored ? `${counted(this.stored, "photograph")} stored` : "Nothing was stored";
     fill(
       this.said,
@@ -229,15 +251,16 @@ class EnrolmentForm {
         "div",
         { class: "notice" },
         h("h3", { text: heading }),
-        h(
-          "ul",
-          {},
-          [...new Set(lines)].map((text) => h("li", { text })),
-        ),
+        this.notes.length
+          ? h(
+              "ul",
+              {},
+              [...new Set(this.notes)].map((text) => h("li", { text })),
+            )
+          : null,
       ),
     );
     this.cancel.textContent = "Close";
-    this.cancel.focus();
   }
 
   #done() {

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 
 const AROUND = 0.45; // of the box, on each side: the detector finds the face again
 const THUMB_PX = 144;
+const HIDDEN = "#808080"; // grey, in which the detector finds nothing
 
 /**
  * Boxes over an image whose size is `width` x `height` pixels of the upright photograph.
@@ -75,11 +76,34 @@ export function thumbnail(image, box, words) {
   return canvas;
 }
 
-/** The part of an image around a face as a JPEG file: what is enrolled when one face of many is chosen. */
-export function cutOut(image, box, around = AROUND) {
+function rectangle({ left, top, right, bottom }) {
+  return [left, top, right - left, bottom - top];
+}
+
+/** The part of an image around a face on a canvas, the boxes of the `others` grey where they do not cover the face. */
+function partOf(image, box, others, around) {
   const part = margins(box, image.naturalWidth, image.naturalHeight, around);
   const canvas = h("canvas", { width: part.width, height: part.height });
-  canvas.getContext("2d").drawImage(image, part.left, part.top, part.width, part.height, 0, 0, part.width, part.height);
+  const context = canvas.getContext("2d");
+  context.translate(-part.left, -part.top); // from here on in pixels of the photograph, as boxes are
+  context.drawImage(image, 0, 0);
+  context.fillStyle = HIDDEN;
+  for (const other of others) context.fillRect(...rectangle(other));
+  context.beginPath();
+  context.rect(...rectangle(box));
+  context.clip();
+  context.drawImage(image, 0, 0);
+  return canvas;
+}
+
+/**
+ * The part of an image around a face as a JPEG file: what is enrolled when one face of many is chosen.
+ *
+ * `others` are the boxes of the other faces. They are hidden: a larger one that reaches into the part would be taken
+ * for the face.
+ */
+export function cutOut(image, box, others = [], around = AROUND) {
+  const canvas = partOf(image, box, others, around);
   return new Promise((resolve, reject) => {
     const done = (blob) =>
       blob

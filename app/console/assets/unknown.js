@@ -13,8 +13,8 @@ export function freshId(now = new Date()) {
   return `person-${now.toISOString().slice(0, 10)}-${letters}`;
 }
 
-/** The form below an unknown face; `again(revision)` is called once it is enrolled. */
-export function enrolUnknown({ face, index, picture, gallery, again }) {
+/** The form below the unknown one of `faces` at `index`; `again(revision)` is called once it is enrolled. */
+export function enrolUnknown({ faces, index, picture, gallery, again }) {
   const id = h("input", { value: freshId(), required: true, maxlength: 128, spellcheck: "false", autocomplete: "off" });
   const name = h("input", { maxlength: 256, autocomplete: "off" });
   const said = h("div", { "aria-live": "polite" });
@@ -37,7 +37,12 @@ export function enrolUnknown({ face, index, picture, gallery, again }) {
     button.setAttribute("aria-busy", "true");
     button.disabled = true;
     try {
-      const image = await cutOut(picture.image, face.box);
+      const others = faces.filter((_, other) => other !== index);
+      const image = await cutOut(
+        picture.image,
+        faces[index].box,
+        others.map((face) => face.box),
+      );
       const answer = await enroll({
         subject_id: id.value,
         name: name.value,

@@ -170,7 +170,7 @@ function faceRow(face, index, { answer, picture, again }) {
         : null,
       known ? null : h("p", { class: "small muted", text: "Nobody in the gallery is below the threshold." }),
     ),
-    known ? null : enrolUnknown({ face, index, picture, gallery: answer.gallery.name, again }),
+    known ? null : enrolUnknown({ faces: answer.faces, index, picture, gallery: answer.gallery.name, again }),
     h(
       "details",
       { class: "wide small" },
