@@ -16,5 +16,8 @@ for package in joblib narwhals numpy onnxruntime psycopg scipy sklearn sqlalchem
     \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.cpp' -o -name '*.h' -o -name '*.a' \) -delete
 done
 rm -rf "$packages"/sklearn/datasets/data "$packages"/sklearn/datasets/images "$packages"/onnxruntime/datasets \
-  "$packages"/onnxruntime/quantization "$packages"/onnxruntime/tools "$packages"/onnxruntime/transformers \
-  "$packages"/onnxruntime/capi/libonnxruntime.so.*
+  "$packages"/onnxruntime/transformers "$packages"/onnxruntime/capi/libonnxruntime.so.*
+case "$requirements" in
+  *requirements-train.txt) ;; # models.precision makes eight bits with them
+  *) rm -rf "$packages"/onnxruntime/quantization "$packages"/onnxruntime/tools ;;
+esac

@@ -36,7 +36,7 @@ def _variables() -> Iterator[Finding]:
 def _onnxruntime(settings: Settings) -> Iterator[Finding]:
     installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
     if not installed:
-        advice = "Install one: pip install 'sameface[cpu]', or 'sameface[gpu]' for CUDA."
+        advice = "Install one, in the folder of sameface: pip install '.[cpu]', or '.[gpu]' for CUDA."
         yield wrong("onnxruntime", "it is not installed", advice)
         return
     if len(installed) > 1:
@@ -80,14 +80,16 @@ def _model(settings: Settings) -> Finding:
 
 def _threads(settings: Settings) -> Finding:
     allowed, quota = available_cores(), cpu_quota()
-    each = settings.detector_threads if settings.inference_in == "processes" else 1
+    processes = settings.inference_in == "processes"
+    detecting = settings.image_workers * (settings.detector_threads if processes else 1)
+    embedding = settings.embedder_threads * (settings.image_workers if processes else 1)
     found = (
         f"{affinity_cores()} cores{'' if quota is None else f', of which a quota allows {quota:g}'}; "
         f"{settings.image_workers} {settings.inference_in} read photographs, {settings.embedder_threads} "
         f"{'threads embed' if settings.embedder_threads > 1 else 'thread embeds'}"
-        f"{' in each' if settings.inference_in == 'processes' else ''}"
+        f"{' in each' if processes else ''}"
     )
-    if max(settings.image_workers * each, settings.embedder_threads) > allowed:
+    if max(detecting, embedding) > allowed:
         advice = (
             f"Set {variable('image_workers')} to {allowed} and {variable('embedder_threads')} to 1: more threads than "
             "cores wait for each other."
@@ -122,7 +124,8 @@ def _template_keys(settings: Settings) -> Finding:
     if keys.primary is None:
         advice = f"Set {variable('template_keys_file')}; docs/data-protection.md, Templates at rest."
         return warning("encryption", "embeddings are kept in clear in the database", advice)
-    if file is not None and file.stat().st_mode & _READABLE_BY_OTHERS:
+    # A file of another owner is a secret that somebody mounts, who has to let this process read it.
+    if file is not None and file.stat().st_uid == os.getuid() and file.stat().st_mode & _READABLE_BY_OTHERS:
         return warning("encryption", f"others can read {file}", f"chmod 600 {file}")
     return ok("encryption", f"embeddings are encrypted with key {keys.primary_id}")
 

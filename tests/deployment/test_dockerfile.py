@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from app.settings import Settings
+
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILE = REPOSITORY / "docker" / "Dockerfile"
 EXTRAS = {"cpu": ["cpu", "milvus"], "gpu": ["gpu", "milvus"], "train": ["cpu", "train"]}
@@ -95,3 +97,19 @@ def test_every_locked_package_has_hashes(image: str) -> None:
     blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(locked(image)) > 40
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_the_default_database_of_an_image_lies_in_the_volume() -> None:
+    """No variable says so: it would contradict a URL from a file."""
+    serve = lineage("serve")
+    assert "SAMEFACE_DATABASE_URL" not in serve
+    assert re.findall(r"^WORKDIR (.*)$", serve, re.MULTILINE)[-1] == "/"
+    assert Settings.model_fields["database_url"].default == "sqlite:///data/sameface.db"
+
+
+def test_the_image_for_training_keeps_what_makes_eight_bits() -> None:
+    script = (REPOSITORY / "docker" / "install-packages.sh").read_text()
+    kept, removed = re.search(r"\*requirements-train\.txt\) (.*)\n +\*\) (.*)", script).groups()  # type: ignore[union-attr]
+    assert kept.startswith(";;")
+    assert "onnxruntime/quantization" in removed
+    assert script.count("onnxruntime/quantization") == 1

@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app.database_url import with_secrets
 from app.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "docker" / "kubernetes"
@@ -73,6 +74,33 @@ def test_a_container_may_do_no_more_than_it_must(container: dict[str, Any]) -> N
     assert container["resources"]["limits"].keys() == {"cpu", "memory"}
     assert POD["securityContext"]["runAsNonRoot"]
     assert POD["securityContext"]["runAsUser"] == 10001
+
+
+def test_a_pod_of_the_image_reads_its_database_from_the_secret(tmp_path: Path) -> None:
+    """What the image sets and what the pod sets, together."""
+    lines = (FOLDER.parent / "Dockerfile").read_text()
+    of_image = dict(re.findall(r"(SAMEFACE_\w+)=(\S+)", lines[: lines.index("AS serve-gpu")]))
+    of_pod = {row["name"]: row["value"] for row in CONTAINER["env"] if "value" in row}
+    (tmp_path / "url").write_text("postgresql+psycopg://sameface:secret@host/sameface\n")
+    together = of_image | of_pod | {"SAMEFACE_DATABASE_URL_FILE": str(tmp_path / "url")}
+    given = {name.removeprefix("SAMEFACE_").lower(): value for name, value in together.items()}
+    assert with_secrets(given)["database_url"].endswith("@host/sameface")
+
+
+def test_a_disruption_budget_names_the_pods_that_it_protects() -> None:
+    assert MANIFESTS["disruption-budget.yaml"]["spec"]["selector"] == {"matchLabels": {LABEL: "sameface"}}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_job_of_the_first_key_is_as_confined_as_a_pod_and_sees_the_same_secrets(version: str) -> None:
+    job = yaml.safe_load((FOLDER / "first-key.yaml").read_text())
+    kubernetes_validate.validate(job, version, strict=True)
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == CONTAINER["securityContext"]
+    assert (pod["securityContext"], pod["volumes"]) == (POD["securityContext"], POD["volumes"])
+    assert container["volumeMounts"] == CONTAINER["volumeMounts"]
+    assert [row for row in container["env"] if row not in CONTAINER["env"]] == []
 
 
 def test_settings_exist() -> None:

@@ -109,6 +109,32 @@ def test_metrics_are_not_for_the_world_outside(tmp_path: Path) -> None:
         assert httpx.get(f"{site}/metrics").status_code == 404
 
 
+class Named(http.server.BaseHTTPRequestHandler):
+    """Says which replica it is."""
+
+    def do_GET(self) -> None:
+        said = str(self.server.server_address[1]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_whoever_asks_for_groups_gets_to_the_same_replica(tmp_path: Path) -> None:
+    with ExitStack() as replicas:
+        servers = [replicas.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Named)) for _ in range(3)]
+        for server in servers:
+            threading.Thread(target=server.serve_forever).start()
+            replicas.callback(server.shutdown)
+        with proxy(tmp_path, [server.server_port for server in servers]) as site:
+            wait_for(site)
+            assert len({httpx.get(f"{site}/cluster/jobs/{number}").text for number in range(12)}) == 1
+            assert len({httpx.get(f"{site}/galleries").text for _ in range(40)}) > 1
+
+
 class HangsUp(http.server.BaseHTTPRequestHandler):
     """Healthy, and gone in the middle of every other request."""
 

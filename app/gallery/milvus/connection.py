@@ -39,7 +39,7 @@ class MilvusOptions:
 
 def check_installed(options: MilvusOptions) -> None:
     """Raise ConfigurationError where a package is missing that the URI needs."""
-    needed = {"pymilvus": "pip install 'sameface[milvus]'"}
+    needed = {"pymilvus": "pip install '.[milvus]' in the folder of sameface"}
     if options.uri.endswith(".db"):
         needed["milvus_lite"] = "pip install milvus-lite, which opens files; it is for development and tests"
     for package, advice in needed.items():

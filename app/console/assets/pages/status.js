@@ -94,6 +94,9 @@ function isWork({ route }) {
 }
 
 function withheld(problem) {
+  if (problem.status === 404) {
+    return h("p", { class: "muted", text: "The proxy in front of the service keeps its counters to itself." });
+  }
   const unknown = problem.status === 401;
   return unknown || problem.status === 403
     ? h("p", {
