@@ -66,3 +66,4 @@ def configure_logging(level: str, log_format: str) -> None:
     root.setLevel(level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("PIL").setLevel(logging.INFO)  # its debugging lines hold the EXIF of photographs

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app import logs
-from app.logs import JsonFormatter, TextFormatter
+from app.logs import JsonFormatter, TextFormatter, configure_logging
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -47,3 +47,15 @@ def test_a_traceback_follows_the_line() -> None:
     first, *rest = TextFormatter("%(message)s").format(failed).splitlines()
     assert first == "it failed request_id=r1 key_id=k1"
     assert rest[-1] == "ZeroDivisionError: why"
+
+
+def test_debugging_does_not_tell_what_a_photograph_says_of_its_owner() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure_logging("debug", "json")
+        assert not logging.getLogger("PIL.TiffImagePlugin").isEnabledFor(logging.DEBUG)
+        assert logging.getLogger("app").isEnabledFor(logging.DEBUG)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

@@ -28,12 +28,12 @@ class CompreFaceApi:
         found: dict[str, SavedPhotograph] = {}
         page = 0
         while True:
-            answer = self._get("/api/v1/recognition/faces", {"page": page, "size": _PAGE_FACES}).json()
-            for face in answer["faces"]:
+            faces, pages = self._page(page)
+            for face in faces:
                 read = functools.partial(self._photograph, face["image_id"])
                 found[face["image_id"]] = SavedPhotograph(face["subject"], face["image_id"], read)
             page += 1
-            if page >= answer.get("total_pages", 1):  # versions before 0.6 have all on one page
+            if page >= pages:
                 return list(found.values())
 
     def close(self) -> None:
@@ -48,6 +48,17 @@ class CompreFaceApi:
     ) -> None:
         self.close()
 
+    def _page(self, page: int) -> tuple[list[dict[str, str]], int]:
+        """Examples, each with `image_id` and `subject`, and how many pages there are."""
+        path = "/api/v1/recognition/faces"
+        try:
+            answer = self._get(path, {"page": page, "size": _PAGE_FACES}).json()
+            # Versions before 0.6 have all on one page.
+            faces = [{name: str(face[name]) for name in ("image_id", "subject")} for face in answer["faces"]]
+            return faces, int(answer.get("total_pages", 1))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ConfigurationError(f"what answers GET {path} is not CompreFace; is this its address?") from None
+
     def _photograph(self, image_id: str) -> bytes:
         """Empty where it was not saved, or was deleted meanwhile."""
         return self._get(f"/api/v1/recognition/faces/{image_id}/img", {}, missing_is_empty=True).content
@@ -56,7 +67,7 @@ class CompreFaceApi:
         response = self._answered(path, params)
         if response.status_code == 404 and missing_is_empty:
             return httpx.Response(200, content=b"")
-        if response.is_error:
+        if not response.is_success:
             raise ConfigurationError(f"CompreFace answered {response.status_code} to GET {path}: {_message(response)}")
         return response
 

@@ -48,6 +48,7 @@ def write_page(file: Path, groups: Groups, folder: Path) -> None:
         title=escape(f"Faces in {folder.resolve().name}"), summary=escape(summary(groups)), sections="\n".join(sections)
     )
     try:
+        file.touch(mode=0o600)  # it shows people
         file.write_text(page, "utf-8", errors="backslashreplace")  # file names need not be UTF-8
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
@@ -57,7 +58,7 @@ def write_sheets(folder: Path, groups: Groups) -> int:
     """person-0001.jpg and so on, one for each who is seen more than once; how many. Raises ConfigurationError."""
     people = [group for group in groups.groups if len(group) > 1]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number, group in enumerate(people, start=1):
             _sheet(group).save(folder / f"person-{number:04}.jpg", quality=90)
     except OSError as error:

@@ -76,7 +76,7 @@ class FaceGrouper:
         if threshold is not None and far is not None:
             raise BadRequest("give --threshold or --far, not both")
         card = ModelCard.model_validate((await self._client.model()).model_dump())
-        limit = threshold if threshold is not None else card.threshold_at_far(far or card.default_far)
+        limit = threshold if threshold is not None else card.threshold_at_far(card.default_far if far is None else far)
         await for_each(paths, self._look, jobs=self._jobs)
         seen = [face for path in paths for face in self._seen.get(path, [])]
         vectors = [np.asarray(one.face.embedding, np.float32) for one in seen]

@@ -77,9 +77,12 @@ class Progress:
         return self._known_paths.get((subject_id, path))
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Remember them, on disk when this returns."""
-        self._file.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
-        self._file.flush()
+        """Remember them, on disk when this returns. Raises ConfigurationError where they cannot be."""
+        try:
+            self._file.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+            self._file.flush()
+        except OSError as error:
+            raise ConfigurationError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
         self._file.close()
@@ -88,6 +91,7 @@ class Progress:
 def write_report(path: Path, outcomes: Iterable[Outcome]) -> None:
     """A CSV file of the photographs that somebody should look at. Raises ConfigurationError."""
     try:
+        path.touch(mode=0o600)  # it names people
         # File names need not be UTF-8.
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)

@@ -60,7 +60,8 @@ def error_in(document: dict[str, Any]) -> SamefaceError:
 def unreachable(request_error: httpx.RequestError, base_url: httpx.URL) -> Unreachable:
     """The exception for a request without an answer."""
     reason = str(request_error) or type(request_error).__name__
-    return Unreachable(f"{base_url} does not answer: {reason}", server=str(base_url))
+    shown = _without_password(base_url)
+    return Unreachable(f"{shown} does not answer: {reason}", server=str(shown))
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
@@ -87,4 +88,8 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _asked(request: httpx.Request) -> str:
-    return f"{request.method} {request.url.copy_with(query=None)}"
+    return f"{request.method} {_without_password(request.url).copy_with(query=None)}"
+
+
+def _without_password(url: httpx.URL) -> httpx.URL:
+    return url.copy_with(username=None, password=None)

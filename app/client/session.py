@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ API_KEY_VARIABLE = "SAMEFACE_API_KEY"
 TIMEOUT_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 PAGE_ITEMS = 1000
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]*")
 POLL_SECONDS = 0.5
 
 
@@ -43,7 +45,13 @@ class Session:
         url = server or os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"the server {url!r} is no URL; one is written like https://faces.example:8443")
-        key = api_key or os.environ.get(API_KEY_VARIABLE)
+        try:
+            httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"the server {url!r} is no URL: {error}") from None
+        key = (api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
+        if not _HEADER_TEXT.fullmatch(key):  # a key is never part of what is said about it
+            raise ValueError("the API key has characters that no key has; is it a line of a file?")
         self.retries = retries or Retries()
         self._options: dict[str, Any] = {
             "base_url": url,

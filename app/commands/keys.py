@@ -114,6 +114,7 @@ def _iso(time: datetime | None) -> str | None:
 
 
 def _table(found: list[ApiKey]) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("key id", "name", "scopes", "galleries", "rate", "created", "state")
@@ -121,7 +122,13 @@ def _table(found: list[ApiKey]) -> "Table":
         galleries = "all" if key.galleries is None else ", ".join(sorted(key.galleries))
         created = key.created_at.date().isoformat()
         table.add_row(
-            key.key_id, key.name, ", ".join(sorted(key.scopes)), galleries, key.rate_limit or "", created, _state(key)
+            key.key_id,
+            escape(key.name),
+            ", ".join(sorted(key.scopes)),
+            galleries,
+            key.rate_limit or "",
+            created,
+            _state(key),
         )
     return table
 

@@ -3,13 +3,14 @@
 There is no such thing over HTTP: templates leave only with whoever has the database.
 """
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TextIO
 
 import typer
 
@@ -46,13 +47,14 @@ def export_gallery(
         counts = {"subjects": 0, "faces": 0}
         with snapshot_of(engine) as connection, _created(file) as out:
             total = _count_subjects(connection, gallery)
+            # Before the first line: whoever reads may stop at any.
+            _store(settings, engine, model, keys).record([entry("export", gallery=gallery, subjects=total)])
             with counted("subjects", total) as advance:
                 for line in read_lines(connection, gallery, model, keys):
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
                     if "subject_id" in line:
                         advance()
                     counts = line.get("end", counts)
-        _store(settings, engine, model, keys).record([entry("export", gallery=gallery, **counts)])
     sentence = f"{counts['subjects']} subjects with {counts['faces']} faces are exported"
     typer.echo(json.dumps(counts) if as_json else sentence, err=file == _STANDARD)
     typer.echo("the file holds biometric templates in clear; keep it as you keep the database", err=True)
@@ -100,6 +102,7 @@ class _Import:
         self._settings = settings
         self._page: list[tuple[int, PortableSubject]] = []
         self._page_rows = 0
+        self._faces_read = 0
         self.counts = dict.fromkeys(("subjects", "faces", "existed", "expired"), 0)
 
     def read(self, file: Path, lines: Iterator[tuple[int, dict[str, Any]]], advance: Callable[[], None]) -> None:
@@ -126,6 +129,7 @@ class _Import:
         from app.gallery.portable import read_subject
 
         subject = read_subject(line, self._embedding_size)
+        self._faces_read += len(subject.faces)
         if subject.expires_at is not None and subject.expires_at <= datetime.now(UTC):
             self.counts["expired"] += 1
             return
@@ -167,10 +171,10 @@ class _Import:
 
     def _check_end(self, file: Path, end: Any) -> None:
         read = self.counts["subjects"] + self.counts["expired"]
-        if not isinstance(end, dict) or end.get("subjects") != read:
+        if not isinstance(end, dict) or (end.get("subjects"), end.get("faces")) != (read, self._faces_read):
             raise BadRequest(
-                f"{file} is not whole: {read} subjects were read, and its last line, which counts them, is missing or "
-                "counts others; importing the whole file later does no harm"
+                f"{file} is not whole: {read} subjects with {self._faces_read} faces were read, and the last line, "
+                "which counts them, is missing or counts others; importing the whole file later does no harm"
             )
 
 
@@ -207,7 +211,7 @@ def _count_subjects(connection: "sa.Connection", gallery: str) -> int:
 def _created(file: Path) -> Iterator[TextIO]:
     """A new file that only its owner can read, and that is there only when it is whole."""
     if file == _STANDARD:
-        yield sys.stdout
+        yield from _utf8(sys.stdout.buffer)
         return
     if file.exists():
         raise BadRequest(f"{file} exists already; name another file")
@@ -227,7 +231,7 @@ def _created(file: Path) -> Iterator[TextIO]:
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
     if file == _STANDARD:
-        yield sys.stdin
+        yield from _utf8(sys.stdin.buffer)
         return
     try:
         stream = file.open(encoding="utf-8")
@@ -235,6 +239,16 @@ def _opened(file: Path) -> Iterator[TextIO]:
         raise BadRequest(f"{file} cannot be read: {error.strerror}") from None
     with stream:
         yield stream
+
+
+def _utf8(stream: BinaryIO) -> Iterator[TextIO]:
+    """A standard stream as text in UTF-8, whatever the terminal has; it stays open."""
+    text = io.TextIOWrapper(stream, "utf-8", newline="\n")
+    try:
+        yield text
+        text.flush()
+    finally:
+        text.detach()
 
 
 def _lines(file: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.doctor.finding import Finding, ok, warning, wrong
-from app.errors import SamefaceError, for_operator
+from app.doctor.finding import Finding, Verdict, ok, warning, wrong
+from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.gallery.engine import database_errors, open_engine
 from app.gallery.migration import known_revisions, read_revision
+from app.gallery.sealing import read_keys
+from app.gallery.store import GalleryStore
 from app.gallery.tables import audit_entries
 from app.keys.store import KeyStore
 from app.settings import Settings, variable
@@ -18,7 +20,7 @@ _SOON = timedelta(days=14)
 
 
 def examine_database(settings: Settings) -> Iterator[Finding]:
-    """`database`, `clock` and `keys`."""
+    """`database`, `clock`, `keys` and `faces`."""
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         yield ok("database", f"{settings.sqlite_file} is made when the service starts")
         yield from _exposure(settings, 0)
@@ -30,11 +32,14 @@ def examine_database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with database_errors(), engine.connect() as connection:
-            schema = _schema(connection)
+            schema, is_empty = _schema(connection), read_revision(connection) is None
             yield schema
             yield _clock(connection)
         if schema.advice is None:
             yield from _keys(settings, engine)
+            yield from _faces(settings, engine)
+        elif schema.verdict is not Verdict.WRONG and is_empty:
+            yield from _exposure(settings, 0)
     except SamefaceError as error:
         advice = f"Start it, or correct {variable('database_url')}; identification goes on without it, writes do not."
         yield wrong("database", for_operator(error), advice)
@@ -87,6 +92,29 @@ def _keys(settings: Settings, engine: sa.Engine) -> Iterator[Finding]:
     elif every:
         yield ok("keys", f"{len(usable)} of {len(every)} API keys are valid")
     yield from _exposure(settings, len(every))
+
+
+def _faces(settings: Settings, engine: sa.Engine) -> Iterator[Finding]:
+    """What a service asks of the rows before it listens. Where there is no model, or keys are wrong, others say so."""
+    try:
+        template_keys = read_keys(settings.template_keys, settings.template_keys_file)
+        model_id = _model_id(settings)
+    except (SamefaceError, ImportError):
+        return
+    store = GalleryStore(engine, model_id, template_keys)
+    try:
+        store.check_keys()
+        store.check_model(start_without_faces=settings.start_without_faces)
+    except ConfigurationError as error:
+        yield wrong("faces", error.message, "The service does not start before that is settled.")
+    else:
+        yield ok("faces", f"the service can read them, with the model {model_id}")
+
+
+def _model_id(settings: Settings) -> str:
+    from app.faces.embed import FaceEmbedder
+
+    return FaceEmbedder(settings.weights_dir / f"{settings.model}.onnx").card.id
 
 
 def _exposure(settings: Settings, keys: int) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from app.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
-from app.faces import bmp, jpeg, png
+from app.faces import bmp, jpeg, png, tiff
 
 Pixels = NDArray[np.uint8]
 
@@ -27,6 +27,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _EXIF_ORIENTATION = 0x0112
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
+_TIFF_BANDS = 5  # at most, where each colour is stored on its own: so often is a picture decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def decode(data: bytes, limits: ImageLimits, *, draft_px: int | None = None) -> 
 
 
 def _open(data: bytes) -> Image.Image:
-    for outline in (bmp, jpeg, png):
+    for outline in (bmp, jpeg, png, tiff):
         outline.check_outline(data)
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -118,7 +119,18 @@ def _decode_opened(image: Image.Image, limits: ImageLimits, draft_px: int | None
 
 
 def _check_tiles(image: Image.Image, limits: ImageLimits) -> None:
-    """Raise ImageTooLarge for a TIFF of huge tiles: each is decoded whole, however little of it the image shows."""
+    """Raise ImageTooLarge for a TIFF of huge tiles: each is decoded whole, however little of it the image shows.
+
+    And for one of strips that cover the picture many times, since each of them is decoded.
+    """
+    covered = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in getattr(image, "tile", []))
+    if covered > _TIFF_BANDS * limits.max_image_pixels:
+        raise ImageTooLarge(
+            f"the strips of this TIFF cover {covered} pixels; {_TIFF_BANDS} times the limit of "
+            f"{limits.max_image_pixels} are allowed",
+            covered_pixels=covered,
+            max_image_pixels=limits.max_image_pixels,
+        )
     tags = getattr(image, "tag_v2", {})
     if _TIFF_TILE_WIDTH not in tags or _TIFF_TILE_LENGTH not in tags:
         return

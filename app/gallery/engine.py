@@ -111,7 +111,7 @@ def _open_sqlite(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
     if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):
         raise ConfigurationError("the gallery must outlive the process: give the SQLite database a plain file")
     _create_private_file(Path(str(url.database)))
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, hide_parameters=True)  # errors are logged, and parameters are people
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -154,7 +154,7 @@ def _write_ahead(connection: Any, timeout_seconds: float) -> None:
 
 def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
     defaults = {key: value for key, value in _POSTGRESQL.items() if key not in url.query}
-    engine = sa.create_engine(url, connect_args=defaults, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args=defaults, pool_pre_ping=True, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

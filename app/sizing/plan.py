@@ -90,7 +90,7 @@ def plan(index_type: IndexType, load: Load, node: Node) -> Plan:
     segment_bytes = DISK_SEGMENT_BYTES if index_type.local_disk_bytes else SEGMENT_BYTES
     faces_per_segment = segment_bytes // (VECTOR_BYTES + SCALAR_BYTES)
     segments = ceil(load.faces / faces_per_segment)
-    faces_searched = min(load.faces, faces_per_segment)
+    faces_searched = ceil(load.faces / segments)
     memory = load.faces * (index_type.memory_bytes + SCALAR_BYTES * SCALAR_MEMORY_FACTOR)
     nodes = ceil(memory / (node.memory_bytes * USABLE_MEMORY))
     core_ms = segments * index_type.core_ms(faces_searched)

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import logs
 from app.api.context import RequestContext
 from app.logs import JsonFormatter
+from tests.api.conftest import Client
 
 
 async def answers_its_request_id(scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,3 +98,8 @@ def test_each_request_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     get(answers_its_request_id)
     lines = [record for record in caplog.records if record.message == "request"]
     assert [getattr(line, "facts", {})["status"] for line in lines] == [200]
+
+
+@pytest.mark.parametrize("path", ["/gallery/subjects", "/galleries", "/model", "/gallery/subjects/nobody"])
+def test_no_cache_keeps_what_is_answered_about_people(client: Client, path: str) -> None:
+    assert client.get(path).headers["cache-control"] == "no-store"

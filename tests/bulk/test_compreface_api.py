@@ -1,5 +1,6 @@
 """Photographs are fetched from a running CompreFace, page by page, and asked for again where it fails."""
 
+import httpx
 import pytest
 
 from app.bulk import compreface_api
@@ -55,3 +56,20 @@ def test_a_refusal_is_told_in_compreface_s_words(compreface_api: Api) -> None:
 def test_a_server_that_is_not_there_is_told() -> None:
     with CompreFaceApi("http://127.0.0.1:1", KEY) as compreface, pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
         compreface.photographs()
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(200, json={"a": 1})])
+def test_what_is_not_compreface_is_told(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
+    monkeypatch.setattr(httpx.Client, "get", lambda *_, **__: answer)
+    with (
+        CompreFaceApi("http://127.0.0.1:1", KEY) as compreface,
+        pytest.raises(ConfigurationError, match="not CompreFace"),
+    ):
+        compreface.photographs()
+
+
+def test_a_redirection_is_no_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = httpx.Response(301, headers={"location": "https://elsewhere"}, content=b"moved")
+    monkeypatch.setattr(httpx.Client, "get", lambda *_, **__: answer)
+    with CompreFaceApi("http://127.0.0.1:1", KEY) as compreface, pytest.raises(ConfigurationError, match="301"):
+        compreface._photograph("i1")

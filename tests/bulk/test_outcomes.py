@@ -1,8 +1,10 @@
 """The file from which a bulk enrolment goes on: whole after any end, and never mistaken for somebody else's."""
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,3 +49,20 @@ def test_the_file_of_somebody_else_is_refused_and_left_as_it_is(tmp_path: Path, 
     with pytest.raises(ConfigurationError, match="line 1: not the state of an enrolment"):
         Progress(path)
     assert path.read_bytes() == content
+
+
+def test_what_names_people_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.csv", [replace(outcome(1), status=REJECTED)])
+    assert (tmp_path / "report.csv").stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_told_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    progress = Progress(tmp_path / "state.jsonl")
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "_file", SimpleNamespace(writelines=full))
+        with pytest.raises(ConfigurationError, match="No space left"):
+            progress.add([outcome(1)])
+    progress.close()

@@ -24,9 +24,11 @@ from app.client import (
     GalleryNotFound,
     JobNotFound,
     NoFace,
+    Retries,
     Sameface,
     SubjectNotFound,
     Unauthenticated,
+    Unreachable,
 )
 from app.client.errors import KINDS
 from app.client.results import Model
@@ -228,6 +230,28 @@ def test_a_key_is_sent_from_the_argument_or_the_environment(tmp_path: Path, monk
 def test_a_url_without_a_scheme_is_refused() -> None:
     with pytest.raises(ValueError, match="https://"):
         Sameface("localhost:8000")
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no URL"):
+        Sameface("http://localhost:80o0")
+
+
+def test_a_key_from_a_file_of_another_system_works_and_one_that_is_none_is_not_repeated() -> None:
+    with Sameface(api_key="sameface_0123_secret\r\n") as client:
+        assert client._options["headers"]["X-API-Key"] == "sameface_0123_secret"
+    with pytest.raises(ValueError, match="characters") as refusal:
+        Sameface(api_key="sameface_0123_secret\nX-Other: 1")
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_password_in_the_address_is_not_told() -> None:
+    with (
+        Sameface("http://user:pa55word@127.0.0.1:1", retries=Retries(attempts=1)) as client,
+        pytest.raises(Unreachable) as failure,
+    ):
+        client.model()
+    assert "pa55word" not in f"{failure.value} {failure.value.facts}"
 
 
 def test_members_that_a_newer_server_adds_are_kept() -> None:

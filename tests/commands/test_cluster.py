@@ -41,6 +41,7 @@ def test_people_are_grouped_and_shown(sameface: Command, photographs: Path, serv
         "two_faces.jpg",
     ]
     assert [(Path(row["path"]).name, row["reason"]) for row in facts["unread"]] == [("<b>.jpg", "unsupported_format")]
+    assert page.stat().st_mode & 0o077 == sheets.stat().st_mode & 0o077 == 0
     text = page.read_text("utf-8")
     pictures = Pictures(text).sources
     assert len(pictures) == 4
@@ -76,6 +77,7 @@ def test_strangers_stay_apart_and_an_empty_folder_is_status_2(
     options = ("--html", tmp_path / "page.html", "--server", f"http://127.0.0.1:{server.port}")
     facts = json.loads(sameface("cluster", photographs, "--threshold", 0, "--json", *options).stdout)
     assert [len(group["faces"]) for group in facts["groups"]] == [1, 1, 1, 1]
+    assert sameface("cluster", photographs, "--far", 0, *options).exit_code == 2  # no rate, and not the default one
     (tmp_path / "empty").mkdir()
     assert sameface("cluster", tmp_path / "empty", *options).exit_code == 2
     assert sameface("cluster", photographs, "--threshold", 1, "--far", 0.1, *options).exit_code == 2

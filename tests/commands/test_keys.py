@@ -36,6 +36,16 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     assert token.secret not in table
 
 
+def test_a_name_is_shown_as_it_was_given(sameface: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Square brackets are no markup."""
+    for name in ("backup [/old]", "door [lobby]"):
+        assert sameface("keys", "create", name, "--scope", "verify").exit_code == 0
+    told = sameface("keys", "list")
+    assert told.exit_code == 0
+    assert "backup [/old]" in told.stdout
+    assert "door [lobby]" in told.stdout
+
+
 def test_a_running_service_follows_the_command(tmp_path: Path) -> None:
     database = tmp_path / "sameface.db"
     env = environment(database)

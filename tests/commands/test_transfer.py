@@ -3,6 +3,9 @@
 import gzip
 import json
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from app.gallery.store import GalleryStore
 from app.service import FaceService
 from tests.commands.conftest import Command
 from tests.gallery.faces import new_face
+from tests.processes import environment, run
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -187,4 +191,42 @@ def test_an_export_may_be_piped_and_is_in_the_audit_log(sameface: Command, fille
     ended = sameface("export", "-", "--gallery", "other")
     assert [json.loads(line).get("subject_id") for line in ended.stdout.splitlines()] == [None, "eve", None]
     entries = [json.loads(line) for line in sameface("audit", "export").stdout.splitlines()]
-    assert (entries[-1]["action"], entries[-1]["gallery"], entries[-1]["faces"]) == ("export", "other", 1)
+    assert (entries[-1]["action"], entries[-1]["gallery"], entries[-1]["subjects"]) == ("export", "other", 1)
+
+
+def test_an_export_that_is_cut_short_is_in_the_audit_log_too(
+    sameface: Command, filled: GalleryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a pipe that closes: what was read by then is out."""
+
+    def cut(*arguments: object) -> Iterator[dict[str, object]]:
+        yield {"subject_id": "ada"}
+        raise BrokenPipeError
+
+    monkeypatch.setattr("app.gallery.portable.read_lines", cut)
+    with pytest.raises(BrokenPipeError):
+        sameface("export", "-", "--gallery", "other")
+    entries = [json.loads(line) for line in sameface("audit", "export").stdout.splitlines()]
+    assert (entries[-1]["action"], entries[-1]["subjects"]) == ("export", 1)
+
+
+def test_standard_streams_are_utf8_whatever_the_terminal_has(database: Path) -> None:
+    engine = open_engine(f"sqlite:///{database}")
+    model = json.loads(run("export", "-", env=environment(database)).stdout.splitlines()[0])["model"]["id"]
+    GalleryStore(engine, model).add("default", "rene", [new_face(3)], name="Ren\u00e9 \u0141")
+    engine.dispose()
+    env = environment(database) | {"PYTHONIOENCODING": "latin-1"}
+    exported = subprocess.run(
+        [sys.executable, "-m", "app.cli", "export", "-"], env=env, capture_output=True, check=True, timeout=60
+    ).stdout
+    assert "Ren\u00e9 \u0141" in exported.decode("utf-8")
+    subprocess.run(
+        [sys.executable, "-m", "app.cli", "import", "-", "--gallery", "again"],
+        env=env,
+        input=exported,
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    again = run("export", "-", "--gallery", "again", env=environment(database)).stdout
+    assert "Ren\u00e9 \u0141" in again

@@ -1,18 +1,24 @@
 """What the doctor finds in a database, on both kinds where the schema is concerned."""
 
+import base64
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from app.doctor.database import examine_database
 from app.gallery.engine import open_engine
 from app.gallery.migration import downgrade, known_revisions, migrate
+from app.gallery.sealing import TemplateKeys
+from app.gallery.store import GalleryStore
 from app.gallery.tables import audit_entries
 from app.keys.key import Scope
 from app.keys.store import KeyStore
 from app.settings import Settings
+from tests.gallery.faces import new_face
 
 
 @pytest.fixture
@@ -78,3 +84,24 @@ def test_keys_that_end_and_an_open_address_are_told(own: Settings, engine: sa.En
 def test_a_database_that_does_not_answer_is_wrong() -> None:
     away = Settings(database_url="postgresql+psycopg://127.0.0.1:1/faces?connect_timeout=2")
     assert found(away)["database"][0] == "wrong"
+
+
+def test_rows_that_the_service_could_not_serve_are_wrong(own: Settings, engine: sa.Engine) -> None:
+    assert found(own)["faces"][0] == "ok"
+    GalleryStore(engine, "another-model", TemplateKeys((b"k" * 32,))).add("default", "ada", [new_face(1)])
+    verdict, detail = found(own)["faces"]
+    assert verdict == "wrong"
+    assert "not among the template keys" in detail
+    key = SecretStr(base64.b64encode(b"k" * 32).decode())
+    verdict, detail = found(own.model_copy(update={"template_keys": key}))["faces"]
+    assert verdict == "wrong"
+    assert "model" in detail
+    assert found(own.model_copy(update={"template_keys": key, "start_without_faces": True}))["faces"][0] == "ok"
+
+
+def test_an_empty_database_on_an_open_address_is_told(own: Settings) -> None:
+    open_engine(own.database_url).dispose()
+    with sqlite3.connect(str(own.sqlite_file)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert found(own.model_copy(update={"host": "0.0.0.0"}))["keys"][0] == "wrong"

@@ -141,7 +141,7 @@ def _tiff_of_tiles(which: int) -> bytes:
 @functools.cache
 def _tiff_of_strips(which: int) -> bytes:
     """More strips than rows, or counts that lie far outside the file."""
-    count = (100_000, 2**28, 2**32 - 1)[which]
+    count = (100_001, 2**28, 2**32 - 1)[which]
     entries = _tiff_entries(1_000, 1_000)
     return tiff([*entries, (273, 4, count, struct.pack("<I", 200)), (279, 4, count, struct.pack("<I", 200))])
 

@@ -105,3 +105,11 @@ def test_no_connection_left_is_not_ready(sqlite_url: str) -> None:
     with engine.connect(), pytest.raises(NotReady):
         GalleryStore(engine, MODEL_ID).revision()
     engine.dispose()
+
+
+def test_an_error_that_is_logged_names_nobody(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with engine.connect() as connection, pytest.raises(exc.DBAPIError) as failure:
+        connection.execute(sa.text("SELECT nothing FROM nowhere WHERE name = :name"), {"name": "Ada Lovelace"})
+    assert "Ada" not in str(failure.value)
+    engine.dispose()

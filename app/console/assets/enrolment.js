@@ -3,10 +3,11 @@
 import { enroll } from "./api.js";
 import { open } from "./dialog.js";
 import { field, fill, h, icon, select, toast } from "./dom.js";
-import { counted, distance } from "./format.js";
+import { notesOf, reportView } from "./enrolment-report.js";
+import { counted } from "./format.js";
 import { chooser, imageOf } from "./picture.js";
 import { takePicture, cameraAllowed } from "./camera.js";
-import { problemView, rejected } from "./problem.js";
+import { problemView } from "./problem.js";
 import { freshId } from "./unknown.js";
 
 const AT_ONCE = 5;
@@ -223,43 +224,12 @@ class EnrolmentForm {
   }
 
   #read(answer) {
-    const first = this.sent;
     this.stored += answer.faces.filter((row) => row.status === "enrolled").length;
-    const outliers = answer.faces.filter((row) => row.outlier);
-    this.notes.push(
-      ...answer.faces
-        .filter((row) => row.status === "rejected")
-        .map((row) => `Not stored: ${rejected({ ...row, image: row.image + first })}`),
-      ...outliers.map(
-        (row) =>
-          `Stored, but look at it: picture ${row.image + first + 1} may show someone else, ` +
-          `at a distance of ${distance(row.own_distance)} from the subject's other faces`,
-      ),
-      ...answer.duplicates.map(
-        (other) =>
-          `Stored, but look at it: the same face is enrolled as ${other.subject_id}, ` +
-          `at a distance of ${distance(other.distance)}`,
-      ),
-    );
+    this.notes.push(...notesOf(answer, this.sent));
   }
 
   #report() {
-    const heading = this.stored ? `${counted(this.stored, "photograph")} stored` : "Nothing was stored";
-    fill(
-      this.said,
-      h(
-        "div",
-        { class: "notice" },
-        h("h3", { text: heading }),
-        this.notes.length
-          ? h(
-              "ul",
-              {},
-              [...new Set(this.notes)].map((text) => h("li", { text })),
-            )
-          : null,
-      ),
-    );
+    fill(this.said, reportView(this.stored, this.notes));
     this.cancel.textContent = "Close";
   }
 
