@@ -10,7 +10,7 @@ import typer
 from app.commands.connection import AsJson
 from app.commands.database import opened_database
 from app.commands.model import open_embedder
-from app.errors import ConfigurationError
+from app.errors import BadRequest, ConfigurationError
 from app.terminal import ExitStatus
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def verify_erasure(
     revision: Annotated[
-        int | None, typer.Option(help="The revision that an erasure answered: nothing of it may be left.")
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="The revision that an erasure answered: nothing of it may be left."),
     ] = None,
     text: Annotated[
         list[str] | None, typer.Option(help="A name or other text that must not be in the files; may be repeated.")
@@ -40,6 +41,8 @@ def verify_erasure(
     from app.gallery.erasure import verify_erasure as verify
 
     with opened_database(as_json=as_json) as (settings, engine):
+        if "" in (text or []):
+            raise BadRequest("--text is empty, which is in every file; give what must not be there", field="text")
         wanted = [form for given in text or [] for form in _forms(given)] + [_content(path) for path in file or []]
         findings = verify(engine, wanted=wanted, receipt_revision=revision)
         if settings.index == "milvus":
@@ -74,6 +77,9 @@ def _forms(text: str) -> set[bytes]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    if not content:
+        raise BadRequest(f"{path} is empty; give the bytes that must not be there", field="file")
+    return content

@@ -83,9 +83,9 @@ def parse_expiry(text: str | None, now: datetime | None = None) -> datetime | No
         if found := re.fullmatch(r"(\d{1,5})([hdw])", text):
             return (now or datetime.now(UTC)) + int(found[1]) * _UNITS[found[2]]
         given = datetime.fromisoformat(text)
+        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadRequest(f"--expires {text}: neither a duration (12h, 30d, 8w) nor a time", field="expires") from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 @contextmanager

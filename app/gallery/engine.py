@@ -46,7 +46,7 @@ def open_engine(database_url: str, *, lock_timeout_seconds: float = _LOCK_TIMEOU
             return _open_sqlite(url, lock_timeout_seconds)
         if backend == "postgresql":
             return _open_postgresql(url, lock_timeout_seconds)
-    except (exc.ArgumentError, ImportError) as error:
+    except (exc.ArgumentError, ImportError, ValueError) as error:  # a port that is no number, say
         raise ConfigurationError(f"the database URL cannot be used: {error}") from error
     raise ConfigurationError(f"the database must be sqlite or postgresql, not {backend}")
 

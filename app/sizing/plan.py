@@ -1,7 +1,7 @@
 """What a gallery of so many faces needs, by index type: the formula of docs/sizing.md."""
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from app.sizing.index_types import INDEX_TYPES, VECTOR_BYTES, IndexType
 
@@ -152,8 +152,8 @@ def _check(load: Load, node: Node) -> None:
         "disk_reads_per_second": node.disk_reads_per_second,
     }
     for name, value in given.items():
-        if not value > 0:
-            raise ValueError(f"{name} is {value:g}; it has to be more than 0")
+        if not 0 < value < inf:
+            raise ValueError(f"{name} is {value:g}; it has to be more than 0, and finite")
     if load.enrolments_per_second < 0:
         raise ValueError(f"enrolments_per_second is {load.enrolments_per_second:g}; it cannot be less than 0")
 

@@ -28,3 +28,11 @@ def test_text_is_found_in_metadata_too_where_letters_are_escaped(database: Path)
     told = run("verify-erasure", "--text", 'J\u00fcrgen "M\u00fcller" aus K\u00f6ln', env=environment(database))
     assert told.returncode == 1
     assert "given bytes: FAILED" in told.stdout
+
+
+def test_nothing_is_not_looked_for(database: Path) -> None:
+    (database.parent / "empty").touch()
+    for options in (("--text", ""), ("--file", str(database.parent / "empty")), ("--revision", "9" * 24)):
+        told = run("verify-erasure", *options, env=environment(database))
+        assert told.returncode == 2, told.stderr
+        assert "Traceback" not in told.stderr

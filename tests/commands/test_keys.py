@@ -114,7 +114,7 @@ def test_an_expiry_is_a_duration_or_a_time(text: str | None, time: datetime | No
     assert parse_expiry(text, NOW) == time
 
 
-@pytest.mark.parametrize("text", ["", "30", "d", "30y", "99999w9", "2027-13-01", "-1d"])
+@pytest.mark.parametrize("text", ["", "30", "d", "30y", "99999w9", "2027-13-01", "-1d", "9999-12-31T23:00-12:00"])
 def test_what_is_neither_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="--expires"):
         parse_expiry(text)

@@ -49,7 +49,15 @@ def test_the_folder_of_a_sqlite_database_is_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:a.db?uri=true", "mysql://localhost/a", "nonsense", ""],
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:a.db?uri=true",
+        "mysql://localhost/a",
+        "nonsense",
+        "",
+        "postgresql+psycopg://host:54e2/faces",
+    ],
 )
 def test_a_url_that_cannot_serve_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError):
