@@ -45,12 +45,16 @@ def _awaited_to_its_end(
     @functools.wraps(build)
     async def send(self: "AsyncSameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
         answer = await self.send(await asyncio.to_thread(build, *args, **kwargs))
-        while (job_id := job_to_wait_for(answer)) is not None:
-            await asyncio.sleep(POLL_SECONDS)
-            answer = await self.send(calls.cluster_job(job_id))
-        if isinstance(answer, results.ClusterJob):
+        if isinstance(answer, results.Clustering):
+            return answer
+        started = answer.job_id
+        try:
+            while (job_id := job_to_wait_for(answer)) is not None:
+                await asyncio.sleep(POLL_SECONDS)
+                answer = await self.send(calls.cluster_job(job_id))
+        finally:
             with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
-                await self.send(calls.delete_cluster_job(answer.job_id))
+                await self.send(calls.delete_cluster_job(started))
         return result_of(answer)
 
     sign(send, build)

@@ -47,12 +47,16 @@ def _sent_to_its_end(
     @functools.wraps(build)
     def send(self: "Sameface", /, *args: P.args, **kwargs: P.kwargs) -> results.Clustering:
         answer = self.send(build(*args, **kwargs))
-        while (job_id := job_to_wait_for(answer)) is not None:
-            time.sleep(POLL_SECONDS)
-            answer = self.send(calls.cluster_job(job_id))
-        if isinstance(answer, results.ClusterJob):
+        if isinstance(answer, results.Clustering):
+            return answer
+        started = answer.job_id
+        try:
+            while (job_id := job_to_wait_for(answer)) is not None:
+                time.sleep(POLL_SECONDS)
+                answer = self.send(calls.cluster_job(job_id))
+        finally:
             with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
-                self.send(calls.delete_cluster_job(answer.job_id))
+                self.send(calls.delete_cluster_job(started))
         return result_of(answer)
 
     sign(send, build)

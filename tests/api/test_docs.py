@@ -50,6 +50,14 @@ def test_the_policy_lets_no_other_host_and_no_inline_script_in(client: Client) -
     assert not re.search(r"https?:|\*", policy)
 
 
+def test_every_file_has_the_policy_and_is_asked_for_again(client: Client) -> None:
+    page = client.get("/docs").headers
+    for path in ("index.html", "swagger-ui.css", "initialize.js"):
+        asset = client.get(f"/docs/assets/{path}").headers
+        assert asset["content-security-policy"] == page["content-security-policy"]
+        assert asset["cache-control"] == page["cache-control"] == "no-cache"
+
+
 def test_the_styles_load_nothing_from_elsewhere(client: Client) -> None:
     styles = client.get("/docs/assets/swagger-ui.css").text
     addresses = re.findall(r"url\(\s*[\"']?([^\"')\s]{0,20})", styles)

@@ -119,6 +119,20 @@ def test_a_job_gives_its_place_back_once_it_is_over(portrait: bytes) -> None:
             assert [request.split(b" ")[0] for request in server.requests] == [b"POST", b"GET", b"DELETE"]
 
 
+def test_a_job_that_nobody_waits_for_any_more_gives_its_place_back(portrait: bytes) -> None:
+    job = {"job_id": "j", "images": 1, "images_read": 0, "created_at": "2026-11-22T09:30:00Z", "expires_at": None}
+    running = json.dumps(job | {"status": "running", "result": None, "problem": None}).encode()
+
+    async def scenario(url: str) -> None:
+        async with AsyncSameface(url, retries=QUICK) as client:
+            await asyncio.wait_for(client.cluster(portrait), 0.3)
+
+    with scripted(answer(202, running), answer(204, b"")) as server:
+        with pytest.raises(TimeoutError):
+            asyncio.run(scenario(server.url))
+        assert [request.split(b" ")[0] for request in server.requests] == [b"POST", b"DELETE"]
+
+
 def test_what_the_caller_must_mend_is_not_repeated() -> None:
     with (
         scripted(problem(400, "bad_request"), ALIVE) as server,
