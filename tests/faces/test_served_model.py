@@ -15,7 +15,7 @@ from app.faces.embed import FaceEmbedder
 from tests.faces.conftest import WEIGHTS, photograph
 
 # The first eight coordinates of the astronaut's embedding.
-GOLDEN = [-0.0219, -0.0538, 0.0457, 0.0503, -0.031, 0.1018, 0.1674, -0.074]
+GOLDEN = [-0.029, -0.026, 0.0859, 0.0699, -0.0052, 0.1047, 0.1804, -0.0559]
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_the_embedding_of_a_known_face_has_not_moved(
 def test_its_card_backs_thresholds_with_pairs_and_names_its_data(embedder: FaceEmbedder) -> None:
     card = embedder.card
     assert (card.embedding_size, card.input.crop_px) == (128, 112)
-    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5]
-    assert card.calibration.curve[-1].far < 1.3e-6
+    assert [point.far for point in card.calibration.operating_points] == [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
+    assert card.calibration.curve[-1].far <= 1e-6
     assert card.calibration.impostor_pairs > 10_000_000
     assert card.calibration.min_far <= card.calibration.curve[-1].far
     assert {"data", "overlap", "teacher", "terms", "commit"} <= card.provenance.keys()
