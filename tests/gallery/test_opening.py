@@ -21,7 +21,7 @@ def test_the_default_is_faiss_in_this_process(sqlite_engine: sa.Engine) -> None:
 
 def test_without_its_package_the_refusal_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'sameface\[milvus\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[milvus\]'"):
         check_milvus(load_settings(index="milvus"))
 
 
