@@ -19,7 +19,7 @@ from app.domain import (
     Subject,
     SubjectChanges,
 )
-from app.errors import NotReady
+from app.errors import GalleryNotFound, NotReady
 from app.gallery.checks import check_metadata_size, check_not_expired
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class GalleryRecords:
 
     async def create_gallery(self, name: str) -> tuple[Gallery, bool]:
         """The gallery, and whether it was made now; it can be searched when this returns."""
-        revision, created = await self.in_database(self.store.ensure_gallery, name)
+        try:
+            return await self.gallery(name), False
+        except GalleryNotFound:  # looked for first, since making one waits for other writes
+            revision, created = await self.in_database(self.store.ensure_gallery, name)
         await self.until_indexed(revision)
         return await self.gallery(name), created
 
