@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from models.data import Crops, parts_of
+from models.data import Crops, parts_of, seed_at
 from models.morph import morphed
 from models.prepare import PART_SIZE, part_path
 from models.refusals import refusals
@@ -56,7 +56,7 @@ def link(crops: Path, out: Path) -> int:
 
 def make_part(crops: Crops, out: Path, number: int, count: int, seed: int) -> None:
     """One part of made-up faces, the array last: where it is there, the part is whole."""
-    generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))
+    generator = torch.Generator().manual_seed(seed_at(seed, number))
     first, second = (torch.randint(len(crops), (count,), generator=generator).numpy() for _ in range(2))
     faces = [
         morphed(crops.pixels(first[i : i + AT_ONCE]), crops.pixels(second[i : i + AT_ONCE]), generator)

@@ -1,13 +1,12 @@
 """GET /: the console, a page for people. Its files are static and public; what it shows comes from the API."""
 
-import os
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+
+from app.api.page_files import PageFiles
 
 CONSOLE = Path(__file__).parent.parent / "console"
 
@@ -29,23 +28,12 @@ _HEADERS = {
 }
 
 
-class _ConsoleFiles(StaticFiles):
-    """Static files under the console's headers."""
-
-    def file_response(
-        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(_HEADERS)
-        return response
-
-
 def install_console(app: FastAPI) -> None:
     """Serve the page at `/` and its files below `/console/assets`."""
-    pages = _ConsoleFiles(directory=CONSOLE)
+    pages = PageFiles(CONSOLE, _HEADERS)
 
     async def page(request: Request) -> Response:
         return await pages.get_response("index.html", request.scope)
 
     app.add_route("/", page, methods=["GET"], include_in_schema=False)
-    app.mount("/console/assets", _ConsoleFiles(directory=CONSOLE / "assets"), name="console_assets")
+    app.mount("/console/assets", PageFiles(CONSOLE / "assets", _HEADERS), name="console_assets")

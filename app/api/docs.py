@@ -1,13 +1,12 @@
 """GET /docs: the OpenAPI document as a page. Swagger UI comes from a Python package, so no other host is asked."""
 
-import os
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.responses import FileResponse
+
+from app.api.page_files import PageFiles
 
 _PAGE = Path(__file__).parent / "docs_page"
 
@@ -24,21 +23,10 @@ _HEADERS = {
 }
 
 
-class _DocsFiles(StaticFiles):
-    """Static files under the page's headers, kept by the browser but asked for again."""
-
-    def file_response(
-        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(_HEADERS)
-        return response
-
-
 def install_docs(app: FastAPI) -> None:
     """Serve the page and its assets."""
     app.add_route("/docs", _page, methods=["GET"], include_in_schema=False)
-    assets = _DocsFiles(directory=_PAGE, packages=[("fastapi_swagger", "resources")])
+    assets = PageFiles(_PAGE, _HEADERS, packages=[("fastapi_swagger", "resources")])
     app.mount("/docs/assets", assets, name="docs_assets")
 
 

@@ -19,7 +19,7 @@ from app.client.session import (
     TIMEOUT_SECONDS,
     Page,
     Session,
-    job_to_wait_for,
+    is_over,
     result_of,
     sign,
 )
@@ -47,15 +47,15 @@ def _awaited_to_its_end(
         answer = await self.send(await asyncio.to_thread(build, *args, **kwargs))
         if isinstance(answer, results.Clustering):
             return answer
-        started = answer.job_id
+        job = answer
         try:
-            while (job_id := job_to_wait_for(answer)) is not None:
+            while not is_over(job):
                 await asyncio.sleep(POLL_SECONDS)
-                answer = await self.send(calls.cluster_job(job_id))
+                job = await self.send(calls.cluster_job(job.job_id))
         finally:
             with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
-                await self.send(calls.delete_cluster_job(started))
-        return result_of(answer)
+                await self.send(calls.delete_cluster_job(job.job_id))
+        return result_of(job)
 
     sign(send, build)
     return send

@@ -22,7 +22,7 @@ from app.client.session import (
     TIMEOUT_SECONDS,
     Page,
     Session,
-    job_to_wait_for,
+    is_over,
     result_of,
     sign,
 )
@@ -49,15 +49,15 @@ def _sent_to_its_end(
         answer = self.send(build(*args, **kwargs))
         if isinstance(answer, results.Clustering):
             return answer
-        started = answer.job_id
+        job = answer
         try:
-            while (job_id := job_to_wait_for(answer)) is not None:
+            while not is_over(job):
                 time.sleep(POLL_SECONDS)
-                answer = self.send(calls.cluster_job(job_id))
+                job = self.send(calls.cluster_job(job.job_id))
         finally:
             with suppress(SamefaceError):  # it would be forgotten later anyway, but others may need its place
-                self.send(calls.delete_cluster_job(started))
-        return result_of(answer)
+                self.send(calls.delete_cluster_job(job.job_id))
+        return result_of(job)
 
     sign(send, build)
     return send

@@ -68,19 +68,15 @@ def sign(send: Callable[..., Any], build: Callable[..., Any]) -> None:
     send.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
 
 
-def job_to_wait_for(answer: Clustering | ClusterJob) -> str | None:
-    """The id of a job that is not over."""
-    if isinstance(answer, Clustering) or answer.problem is not None or answer.result is not None:
-        return None
-    return answer.job_id
+def is_over(job: ClusterJob) -> bool:
+    """Whether there is nothing to wait for any more."""
+    return job.problem is not None or job.result is not None
 
 
-def result_of(answer: Clustering | ClusterJob) -> Clustering:
-    """The result of grouping that is over; raises what the job failed with."""
-    if isinstance(answer, Clustering):
-        return answer
-    if answer.problem is not None:
-        raise error_in(answer.problem)
-    if answer.result is None:
-        raise ValueError(f"the job {answer.job_id} is not over")
-    return answer.result
+def result_of(job: ClusterJob) -> Clustering:
+    """The result of a job that is over; raises what it failed with."""
+    if job.problem is not None:
+        raise error_in(job.problem)
+    if job.result is None:
+        raise ValueError(f"the job {job.job_id} is not over")
+    return job.result

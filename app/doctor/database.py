@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.doctor.finding import Finding, Verdict, ok, warning, wrong
+from app.doctor.finding import Finding, ok, warning, wrong
 from app.errors import ConfigurationError, SamefaceError, for_operator
 from app.gallery.engine import database_errors, open_engine
 from app.gallery.migration import known_revisions, read_revision
@@ -32,13 +32,14 @@ def examine_database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with database_errors(), engine.connect() as connection:
-            schema, is_empty = _schema(connection), read_revision(connection) is None
+            revision = read_revision(connection)
+            schema = _schema(connection, revision)
             yield schema
             yield _clock(connection)
         if schema.advice is None:
             yield from _keys(settings, engine)
             yield from _faces(settings, engine)
-        elif schema.verdict is not Verdict.WRONG and is_empty:
+        elif revision is None:
             yield from _exposure(settings, 0)
     except SamefaceError as error:
         advice = f"Start it, or correct {variable('database_url')}; identification goes on without it, writes do not."
@@ -47,10 +48,10 @@ def examine_database(settings: Settings) -> Iterator[Finding]:
         engine.dispose()
 
 
-def _schema(connection: sa.Connection) -> Finding:
+def _schema(connection: sa.Connection, found: str | None) -> Finding:
     name = connection.dialect.name
     version = ".".join(map(str, connection.dialect.server_version_info or ()))
-    found, known = read_revision(connection), known_revisions()
+    known = known_revisions()
     if found is None:
         return warning("database", f"{name} {version} is empty", "`sameface migrate`, or start the service.")
     if found not in known:

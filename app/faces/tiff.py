@@ -1,5 +1,7 @@
 """The outline of a TIFF file, read without decoding it."""
 
+from typing import Literal
+
 from app.errors import UnreadableImage
 
 # Encoders write strips of 8 KB or more and tiles of 64 KB: a picture of 25 megapixels has some ten thousand.
@@ -7,7 +9,7 @@ MAX_STRIPS = 100_000
 
 _CLASSIC, _BIG = 42, 43
 _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324
-_BYTE_ORDERS = {b"II": "little", b"MM": "big"}
+_BYTE_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
 
 
 def check_outline(data: bytes) -> None:
@@ -21,7 +23,7 @@ def check_outline(data: bytes) -> None:
         return
 
     def number(position: int, size: int) -> int:
-        return int.from_bytes(data[position : position + size], order)  # type: ignore[arg-type]
+        return int.from_bytes(data[position : position + size], order)
 
     version = number(2, 2)
     if version not in (_CLASSIC, _BIG):

@@ -42,17 +42,18 @@ def create_collection(connection: MilvusConnection, name: str, embedding_size: i
     """Make an empty collection with its state beside it, both loaded."""
     _create_state(connection, name + STATE_SUFFIX)
     _create_faces(connection, name, embedding_size)
+    ensure_loaded(connection, name)
 
 
 def ensure_loaded(connection: MilvusConnection, name: str) -> None:
-    """Load a collection and its state where they are not: somebody released it, or milvus-lite started anew.
+    """Load a collection and its state where they are not: they are new, released, or milvus-lite started anew.
 
     Indexes that are missing are made first, for whoever made the collection may have ended before it came to them.
     """
     for collection, indexes in ((name + STATE_SUFFIX, _state_indexes()), (name, _face_indexes(connection.options))):
         _make_indexes(connection, collection, indexes)
         if not is_loaded(connection, collection):
-            _load(connection, collection)
+            connection.call("load_collection", collection, replica_number=connection.options.replicas)
 
 
 def is_loaded(connection: MilvusConnection, collection: str) -> bool:
@@ -73,8 +74,6 @@ def _create_faces(connection: MilvusConnection, name: str, embedding_size: int) 
     schema.add_field("name", DataType.VARCHAR, max_length=MAX_NAME_BYTES, nullable=True)
     schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=embedding_size)
     connection.call("create_collection", name, schema=schema, num_shards=options.shards, consistency_level="Strong")
-    _make_indexes(connection, name, _face_indexes(options))
-    _load(connection, name)
 
 
 def _create_state(connection: MilvusConnection, name: str) -> None:
@@ -86,8 +85,6 @@ def _create_state(connection: MilvusConnection, name: str) -> None:
     schema.add_field("document", DataType.VARCHAR, max_length=MAX_DOCUMENT_BYTES)
     schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=2)  # no collection may be without one
     connection.call("create_collection", name, schema=schema, num_shards=1, consistency_level="Strong")
-    _make_indexes(connection, name, _state_indexes())
-    _load(connection, name)
 
 
 def _face_indexes(options: MilvusOptions) -> Any:
@@ -118,10 +115,6 @@ def _make_indexes(connection: MilvusConnection, name: str, indexes: Any) -> None
     missing.extend(index for index in indexes if index.field_name not in made)
     if missing:
         connection.call("create_index", name, missing)
-
-
-def _load(connection: MilvusConnection, name: str) -> None:
-    connection.call("load_collection", name, replica_number=connection.options.replicas)
 
 
 def _indexed(connection: MilvusConnection, name: str, index: str) -> str:
