@@ -75,8 +75,9 @@ def quantise(source: Path, target: Path, crops: Crops, expected: CardInput, coun
             str(target),
             _Reader(crops, expected, count, onnx.load(source).graph.input[0].name),
             quant_format=QuantFormat.QDQ,
-            # Pooling and joining maps between convolutions stay in whole numbers too, or they would be converted twice.
-            op_types_to_quantize=["Conv", "MaxPool", "Concat"],
+            # What stands between convolutions stays in whole numbers too, or it would be converted twice. A ReLU then
+            # needs no step of its own, and all 256 numbers of the convolution before it are for what the ReLU leaves.
+            op_types_to_quantize=["Conv", "Relu", "MaxPool", "Split", "Concat"],
             per_channel=True,
             # Seven bits of a weight are used: with eight, sums of products overflow on processors without VNNI.
             reduce_range=True,

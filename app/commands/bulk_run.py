@@ -81,6 +81,8 @@ class BulkRun:
         """
         from app.bulk.outcomes import write_report
 
+        if self._report is not None:
+            write_report(self._report, [])  # a place where none can be is told before thousands are enrolled
         try:
             asyncio.run(self._enroll(work, source, photographs))
         except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from app.client import Sameface
+from app.errors import GalleryNotFound
 from tests.commands.conftest import Command, at_quality
 from tests.processes import Server, environment
 
@@ -46,6 +47,17 @@ def test_a_folder_is_enrolled_and_what_was_rejected_is_reported(
     [row] = csv.DictReader(report.read_text("utf-8").splitlines())
     assert (row["subject_id"], row["reasons"], row["measured"]) == ("nobody", "no_face", '{"faces_found": 0}')
     assert row["path"] == str(people / "nobody" / "no_face.jpg")
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anybody_is_enrolled(
+    sameface: Command, people: Path, server: Server, tmp_path: Path
+) -> None:
+    gallery, where = f"g-{uuid4().hex}", f"http://127.0.0.1:{server.port}"
+    report = tmp_path / "nowhere" / "report.csv"
+    ended = sameface("enroll", people, "--gallery", gallery, "--create", "--server", where, "--report", report)
+    assert f"the report {report} cannot be written: No such file or directory" in ended.stderr
+    with Sameface(where) as client, pytest.raises(GalleryNotFound):
+        client.gallery(gallery)
 
 
 def test_a_second_run_sends_only_what_is_new_and_who_was_erased_since(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from app.faces.card import CardInput
 from app.faces.embed import FaceEmbedder
@@ -31,6 +31,10 @@ def images(crops: Crops) -> np.ndarray:
     return np.ascontiguousarray(crops[np.arange(20)][:, 4:36, 4:36])
 
 
+def outputs(model: onnx.ModelProto, op_type: str) -> list[str]:
+    return [name for node in model.graph.node if node.op_type == op_type for name in node.output]
+
+
 def types(path: Path) -> dict[str, int]:
     return {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
 
@@ -50,6 +54,16 @@ def test_convolutions_are_stored_in_eight_bits_and_embeddings_stay_near(network:
     full, eight = (unmarked(path, CardInput(crop_px=32))(images(crops)) for path in (network, target))
     measured = parity(full, eight)
     assert 0 < measured["mean_squared_l2"] <= measured["max_squared_l2"] < 0.01
+
+
+def test_a_convolution_keeps_its_eight_bits_for_what_the_relu_behind_it_leaves(network: Path, crops: Crops) -> None:
+    target = network.with_name("eight.onnx")
+    quantise(network, target, crops, CardInput(crop_px=32), count=64)
+    model = onnx.load(target)
+    (behind,) = (node for node in model.graph.node if set(node.input) & set(outputs(model, "Conv")))
+    assert behind.op_type == "QuantizeLinear"
+    (nought,) = (numpy_helper.to_array(t) for t in model.graph.initializer if t.name == behind.input[2])
+    assert nought == 0  # the smallest number of eight bits stands for nought
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
