@@ -14,6 +14,9 @@ from app.errors import JobNotFound, NotReady, Overloaded, SamefaceError
 
 logger = logging.getLogger(__name__)
 
+# Results of ended jobs that are kept at most: some hundred kilobytes each.
+_MAX_RESULTS = 100
+
 # Told how many of its photographs have been read.
 Progress = Callable[[int], None]
 Work = Callable[[Progress], Awaitable[Clustering]]
@@ -51,8 +54,9 @@ class ClusterJob:
 class ClusterJobs:
     """Runs one job after the other. Belongs to one event loop.
 
-    At most `max_jobs` are kept, waiting and finished ones included, so memory is bounded: the photographs of a waiting
-    job are one request's, a finished one has only its result. A restart forgets them all.
+    At most `max_jobs` wait or run, so memory is bounded: the photographs of one are one request's. One that has ended
+    has only its result, and takes nobody's place; of more than a hundred the oldest are forgotten before their time.
+    A restart forgets them all.
     """
 
     def __init__(self, *, max_jobs: int, keep_seconds: float) -> None:
@@ -64,9 +68,10 @@ class ClusterJobs:
     def start(self, work: Work, *, images: int, owner: str | None) -> ClusterJob:
         """Accept a job. Raises Overloaded where there are as many as may be."""
         self._forget_expired()
-        if len(self._jobs) >= self._max_jobs:
+        under_way = sum(job.expires_at is None for job in self._jobs.values())
+        if under_way >= self._max_jobs:
             raise Overloaded(
-                f"{len(self._jobs)} jobs are waiting or kept for their callers; try again later, or send fewer images",
+                f"{under_way} jobs are waiting; try again later, or send fewer images",
                 max_cluster_jobs=self._max_jobs,
             )
         job = ClusterJob(owner, images)
@@ -102,7 +107,7 @@ class ClusterJobs:
 
     @property
     def kept(self) -> int:
-        """Jobs that take up room."""
+        """Jobs that can be asked for."""
         return len(self._jobs)
 
     async def _run(self, job: ClusterJob, work: Work) -> None:
@@ -129,8 +134,10 @@ class ClusterJobs:
 
     def _forget_expired(self) -> None:
         now = datetime.now(UTC)
-        for job in [job for job in self._jobs.values() if job.expires_at is not None and job.expires_at <= now]:
-            del self._jobs[job.job_id]
+        ends = sorted((job.expires_at, job.job_id) for job in self._jobs.values() if job.expires_at is not None)
+        for rank, (expires_at, job_id) in enumerate(reversed(ends)):
+            if rank >= _MAX_RESULTS or expires_at <= now:
+                del self._jobs[job_id]
 
 
 def _alone(error: SamefaceError) -> SamefaceError:

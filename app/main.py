@@ -18,6 +18,7 @@ from app.api.access import refuse_undeclared
 from app.api.console import install_console
 from app.api.context import RequestContext
 from app.api.docs import install_docs
+from app.api.head import HeadAsGet
 from app.api.limits import BodyLimit, Deadline, InFlightLimit, UploadTimeout
 from app.api.openapi import install_openapi
 from app.api.paths import EncodedSlashes
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_docs(app)
     install_console(app)
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
     app.add_middleware(Deadline, seconds=settings.request_deadline_seconds)
@@ -90,7 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"],
-            expose_headers=["Retry-After", "X-Request-ID"],
+            expose_headers=["Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"],
         )
     if settings.compreface:
         app.add_middleware(CompreFaceErrors)

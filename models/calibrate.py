@@ -78,14 +78,16 @@ def calibrate(table: PairTable, data: str, *, same_below: float | None = None, a
     genuine = 0 if same_below is not None else len(table.genuine)
     curve = []
     for far, threshold, lower, upper in zip(fars, thresholds, low, high, strict=True):
-        if lower <= 0:
+        if threshold <= 0:
+            refused[far] = "that many pairs of different people are no distance apart at all"
+        elif lower <= 0:
             refused[far] = "in one of forty draws of people no pair at all is accepted: more people are needed"
         elif same_below is not None and threshold <= same_below:
             refused[far] = f"its threshold {threshold:.3g} is not above {same_below:g}, below which people were merged"
         else:
             val = None if genuine == 0 else round(table.val(threshold), 5)
             ci95 = [_short(lower), _short(upper)]
-            curve.append({"far": far, "threshold": round(threshold, 5), "ci95": ci95, "val": val})
+            curve.append({"far": far, "threshold": threshold, "ci95": ci95, "val": val})
     points = [point for point in curve if point["far"] in POINTS]
     if len(curve) < 2 or not points:
         raise ValueError(

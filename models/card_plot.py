@@ -81,7 +81,7 @@ def gallery_size(card: ModelCard, out: Path) -> None:
 def table(card: ModelCard) -> str:
     """The operating points, as Markdown."""
     rows = [
-        f"| {point.far:.0e} | {point.threshold:.3f} | {point.ci95[0]:.2g} to {point.ci95[1]:.2g} | "
+        f"| {point.far:.0e} | {point.threshold:.3f} | {point.ci95[0]:.3g} to {point.ci95[1]:.3g} | "
         f"{'' if point.val is None else f'{point.val:.3f}'} |"
         for point in card.calibration.operating_points
     ]

@@ -6,6 +6,7 @@ state needs to be kept.
 """
 
 import json
+import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,12 @@ from torch import Tensor, nn
 from app.faces.crop import CropSpec
 from models.options import Options
 from models.whole import written_whole
+
+# What a run may be resumed with, whatever it was begun with: where, how fast, how long and how often it tells.
+_FREE = {
+    *("crops", "out", "start_from", "resume", "device", "threads"),
+    *("report_steps", "checkpoint_minutes", "steps", "minutes", "passes"),
+}
 
 
 @dataclass(slots=True)
@@ -38,7 +45,15 @@ class Run:
 
 
 def save(options: Options, run: Run) -> None:
-    """Write last.pt; a process killed while writing leaves the one before."""
+    """Write last.pt; a process killed while writing leaves the one before.
+
+    Raises ValueError, and leaves it too, where the network has diverged.
+    """
+    if not all(tensor.isfinite().all() for tensor in run.network.state_dict().values()):
+        raise ValueError(
+            f"the network has diverged by step {run.step}: its weights are not finite; what {options.out} holds is "
+            "from before, and begins again with a smaller --learning-rate in another --out"
+        )
     state = {
         "network": run.network.state_dict(),
         "optimiser": run.optimiser.state_dict(),
@@ -72,7 +87,7 @@ def resume(options: Options, run: Run) -> None:
     A run that was interrupted before its first checkpoint begins again: it has no more than its log to lose.
     """
     if (options.out / "last.pt").exists():
-        _load(options.out / "last.pt", run)
+        _load(options, run)
     else:
         print(f"{options.out} has no last.pt yet: the run begins at its first step")
     log = options.out / "log.jsonl"
@@ -80,8 +95,10 @@ def resume(options: Options, run: Run) -> None:
     log.write_text("".join(row + "\n" for row in rows if json.loads(row)["step"] <= run.step))
 
 
-def _load(path: Path, run: Run) -> None:
+def _load(options: Options, run: Run) -> None:
+    path = options.out / "last.pt"
     state = torch.load(path, weights_only=True)
+    _check_same(path, state, options, run)
     run.network.load_state_dict(state["network"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.step = state["step"]
@@ -91,6 +108,18 @@ def _load(path: Path, run: Run) -> None:
     run.mined = None if state.get("mined") is None else state["mined"].numpy()
     run.elapsed_seconds = state.get("elapsed_seconds", 0.0)
     run.sums, run.summed_steps = state.get("sums", {}), state.get("summed_steps", 0)
+
+
+def _check_same(path: Path, state: dict[str, Any], options: Options, run: Run) -> None:
+    """Raises ValueError where the run was begun with other flags, or on crops of another geometry."""
+    begun, now = state.get("options", {}), _plain(asdict(options))
+    other = [name for name in now if name not in _FREE and name in begun and begun[name] != now[name]]
+    if other:
+        flags = "; ".join(f"--{name.replace('_', '-')} was {begun[name]}, is {now[name]}" for name in other)
+        raise ValueError(f"{path} is of a run with other flags: {flags}; resume with those, or choose another --out")
+    template = state.get("template", run.crop.template)  # absent in checkpoints of earlier versions
+    if [list(point) for point in template] != [list(point) for point in run.crop.template]:
+        raise ValueError(f"{path} is of a run on crops of another geometry than those of {options.crops}")
 
 
 def start_from(path: Path, network: nn.Module, besides: Collection[str] = ()) -> list[str]:
@@ -115,6 +144,11 @@ def start_from(path: Path, network: nn.Module, besides: Collection[str] = ()) ->
 def report(options: Options, run: Run) -> dict[str, float]:
     """Append one row to the log: the means since the last one."""
     means = {name: float(total) / run.summed_steps for name, total in run.sums.items()}
+    if not all(map(math.isfinite, means.values())):
+        raise ValueError(
+            f"the run has diverged by step {run.step}: {means}; begin again with a smaller --learning-rate in another "
+            "--out, or go on from an earlier checkpoint"
+        )
     row = {"step": run.step, "seconds": round(run.elapsed_seconds, 1), **means}
     with (options.out / "log.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")

@@ -4,7 +4,6 @@ Crops lie in memory-mapped parts (see `models.prepare`), or all of them on a GPU
 handed over by a background thread while the network is busy with the one before.
 """
 
-import csv
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -21,8 +20,11 @@ from torch import Tensor
 
 from app.faces.crop import CropSpec
 from models.augment import Augmentation, augment
+from models.rows import read_rows
 
 UNLABELLED = -1
+MADE_UP = "made up"  # the source of faces of nobody
+UNFINISHED = "unfinished"  # a file that is there while crops are being made
 BLOCK = 10_000  # crops that lie together on a device: fewer numbers than an int32 counts
 DEFAULT_AUGMENTATION = Augmentation()
 
@@ -51,11 +53,12 @@ class Crops:
         parts = parts_of(folder)
         self._arrays = [np.load(path, mmap_mode="r") for path in parts]
         self._starts = np.cumsum([0] + [len(array) for array in self._arrays])
-        rows = [row for path in parts for row in _rows(path.with_suffix(".tsv"))]
+        rows = [row for path in parts for row in read_rows(path.with_suffix(".tsv"))]
         names = [f"{source}/{identity}" if identity else "" for _, identity, source in rows]
         self.names = sorted(set(names) - {""})
         number = {name: i for i, name in enumerate(self.names)} | {"": UNLABELLED}
         self.files = [path for path, _, _ in rows]
+        self.sources = [source for _, _, source in rows]
         self.people = np.array([number[name] for name in names], dtype=np.int64)
         self.teacher = np.zeros((len(rows), 0), np.float32) if teacher is None else np.load(teacher)
         stored = int(self._starts[-1])
@@ -88,10 +91,17 @@ class Crops:
             found[torch.from_numpy(rows).to(device)] = block[within.to(device)]
         return found
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Photographs and people, and faces of `models.made_up`, which are no photographs, where there are any."""
+        made_up = self.sources.count(MADE_UP)
+        counts = {"photographs": len(self) - made_up, "people": len(self.names)}
+        return counts | ({"made_up_faces": made_up} if made_up else {})
+
     def _keep(self, kept: NDArray[np.int64]) -> None:
         """Only these crops; people are numbered anew, without gaps."""
         self._kept, self.teacher = kept, self.teacher[kept]
-        self.files = [self.files[i] for i in kept]
+        self.files, self.sources = ([of[i] for i in kept] for of in (self.files, self.sources))
         labels, people = np.unique(self.people[kept], return_inverse=True)
         unlabelled = int(UNLABELLED in labels)
         self.people = people - unlabelled
@@ -130,10 +140,13 @@ class Crops:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The parts of a folder of crops, in order; raises ValueError where there are none."""
+    """The parts of a folder of crops, in order; raises ValueError where there are none, or not all yet."""
     parts = sorted(folder.glob("part-?????.npy"))
     if not parts:
         raise ValueError(f"{folder} holds no crops; make them with models.prepare")
+    number = next((n for n, path in enumerate(parts) if path.stem != f"part-{n:05d}"), None)
+    if number is not None or (folder / UNFINISHED).exists():
+        raise ValueError(f"{folder} is not finished; what was making its crops goes on where it stopped if run again")
     return parts
 
 
@@ -227,8 +240,3 @@ def batches(
         if isinstance(batch, BaseException):
             raise batch
         yield batch
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        return list(csv.reader(file, delimiter="\t"))

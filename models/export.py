@@ -116,6 +116,7 @@ def provenance(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = _parse()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with refusals(options.checkpoint), written_whole(options.out) as unfinished:
         card = export(options, unfinished)
     print(f"{options.out}: parity {card.results['parity_with_pytorch']:g}, {options.out.stat().st_size} bytes")
@@ -130,7 +131,7 @@ def export(options: argparse.Namespace, out: Path) -> ModelCard:
         network = Mirrored(network).eval()
     export_network(network, trained["input_px"], out)
     difference = parity(network, out, trained["input_px"])
-    if difference > PARITY:
+    if not difference <= PARITY:  # nor where it is no number
         raise ValueError(f"ONNX Runtime differs from PyTorch by {difference:.2g}; {PARITY:g} is allowed")
     crops = Crops(options.calibration_crops)
     named = at_most(MAX_PHOTOGRAPHS, np.flatnonzero(crops.people != UNLABELLED))

@@ -9,20 +9,19 @@ whole part is not made again, so an interrupted run goes on where it stopped, an
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from models.data import Crops, parts_of, seed_at
+from models.data import MADE_UP, Crops, parts_of, seed_at
 from models.morph import morphed
 from models.prepare import PART_SIZE, part_path
 from models.refusals import refusals
+from models.rows import write_rows
 from models.whole import written_whole
 
-SOURCE = "made up"  # in the place of a set's name
 AT_ONCE = 50  # crops whose float32 planes stay small
 
 
@@ -62,9 +61,8 @@ def make_part(crops: Crops, out: Path, number: int, count: int, seed: int) -> No
         morphed(crops.pixels(first[i : i + AT_ONCE]), crops.pixels(second[i : i + AT_ONCE]), generator)
         for i in range(0, count, AT_ONCE)
     ]
-    with part_path(out, number, "tsv").open("w", newline="") as file:
-        pairs = zip(first, second, strict=True)
-        csv.writer(file, delimiter="\t").writerows((f"{crops.files[a]}+{crops.files[b]}", "", SOURCE) for a, b in pairs)
+    pairs = zip(first, second, strict=True)
+    write_rows(part_path(out, number, "tsv"), [(f"{crops.files[a]}+{crops.files[b]}", "", MADE_UP) for a, b in pairs])
     with written_whole(part_path(out, number, "npy")) as unfinished:
         np.save(unfinished, torch.cat(faces).numpy())
 

@@ -15,6 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.bulk.people import SUFFIXES
+from models.refusals import refusals
+from models.rows import TEXT, read_rows, write_rows
+from models.whole import written_whole
+
+COLUMNS = ["path", "identity", "source"]
 
 # CelebA's own split by image number: training people, then validation people. The test people are left alone.
 CELEBA_TRAINING = range(1, 162_771)
@@ -31,8 +36,18 @@ class Photo:
 
 
 def folder_per_person(folder: Path, source: str) -> Iterator[Photo]:
-    """FOLDER/PERSON/**.jpg, the layout to use for photographs of your own."""
-    for path in images(folder):
+    """FOLDER/PERSON/**.jpg, the layout to use for photographs of your own.
+
+    Raises ValueError for photographs that lie in nobody's folder.
+    """
+    found = images(folder)
+    loose = [path for path in found if path.parent == folder]
+    if loose:
+        raise ValueError(
+            f"{len(loose)} photographs lie directly in {folder} (the first is {loose[0].name}); put each person's into "
+            "a folder of their own, or say that nobody is labelled (utk=FOLDER here, --unlabelled elsewhere)"
+        )
+    for path in found:
         yield Photo(path, path.relative_to(folder).parts[0], source)
 
 
@@ -41,7 +56,9 @@ def celeba(numbers: range) -> Callable[[Path, str], Iterator[Photo]]:
 
     def rows(folder: Path, source: str) -> Iterator[Photo]:
         for path in images(folder):
-            identity, number = path.stem.split("_")
+            identity, _, number = path.stem.partition("_")
+            if not number.isdecimal():
+                raise ValueError(f"{path} is not named IDENTITY_NUMBER, as CelebA's photographs are here")
             if int(number) in numbers:
                 yield Photo(path, identity, source)
 
@@ -102,22 +119,28 @@ def read_exclusions(path: Path | None) -> set[tuple[str, str]]:
     """Rows of `set<TAB>identity or file`; no file, no exclusions."""
     if path is None:
         return set()
-    with path.open(newline="") as file:
-        return {(row[0], row[1]) for row in csv.reader(file, delimiter="\t")}
+    rows = read_rows(path)
+    short = next((number for number, row in enumerate(rows, start=1) if len(row) < 2), None)
+    if short is not None:
+        raise ValueError(f"{path}, row {short}: a set and an identity or file name are wanted, with a tab between them")
+    return {(row[0], row[1]) for row in rows}
 
 
 def write(photos: Iterable[Photo], path: Path) -> int:
     """Write the manifest and return its number of photographs."""
     rows = [[photo.path, photo.identity, photo.source] for photo in photos]
-    with path.open("w", newline="") as file:
-        csv.writer(file, delimiter="\t").writerows([["path", "identity", "source"], *rows])
+    with written_whole(path) as unfinished:
+        write_rows(unfinished, [COLUMNS, *rows])
     return len(rows)
 
 
 def read(path: Path) -> list[Photo]:
-    """Read a manifest written by `write`."""
-    with path.open(newline="") as file:
-        return [Photo(Path(r["path"]), r["identity"], r["source"]) for r in csv.DictReader(file, delimiter="\t")]
+    """Read a manifest written by `write`. Raises ValueError for another file."""
+    with path.open(**TEXT) as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or [])]:
+            raise ValueError(f"{path} is no manifest: its first row names no {' and no '.join(missing)}")
+        return [Photo(Path(r["path"]), r["identity"], r["source"]) for r in reader]
 
 
 def _source(text: str) -> tuple[str, Path]:
@@ -135,6 +158,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--exclude", type=Path)
     options = parser.parse_args()
+    with refusals():
+        _main(options, parser)
+
+
+def _main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     excluded = read_exclusions(options.exclude)
     photos: list[Photo] = []
     for name, folder in options.sources:

@@ -89,9 +89,8 @@ def over_galleries(outcomes: Sequence[tuple[NDArray[np.bool_], People]], seed: i
     Galleries without a probe do not count; one of them must have some.
     """
     outcomes = [outcome for outcome in outcomes if len(outcome[0])]
-    resampled = [
-        bootstrap(*outcome, seed + number, RESAMPLES // len(outcomes)) for number, outcome in enumerate(outcomes)
-    ]
+    each = max(RESAMPLES // len(outcomes), 1)
+    resampled = [bootstrap(*outcome, seed + number, each) for number, outcome in enumerate(outcomes)]
     low, high = np.percentile(np.concatenate(resampled), [2.5, 97.5])
     return Measured(float(np.mean([happened.mean() for happened, _ in outcomes])), (float(low), float(high)))
 

@@ -3,6 +3,7 @@
 A person's pairs are not independent, so intervals come from drawing people with replacement, never pairs.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,7 @@ CI95_PERCENT = [2.5, 97.5]
 KEEP_SHARE = 0.35
 
 _ROWS = 1024
+_THRESHOLDS_PER_UNIT = 100_000
 _BINS_PER_UNIT = 2000
 
 
@@ -30,7 +32,14 @@ class PairTable:
     """
 
     def __init__(self, embeddings: Embeddings, people: People, keep_share: float = KEEP_SHARE) -> None:
-        """`embeddings` float32 (n, d), unit vectors."""
+        """`embeddings` float32 (n, d), unit vectors.
+
+        Raises ValueError where some are not finite, or all are of one person.
+        """
+        if not np.isfinite(embeddings).all():
+            raise ValueError("some embeddings are not finite numbers: the network's weights are damaged or diverged")
+        if len(np.unique(people)) < 2:
+            raise ValueError(f"{len(people)} crops of one person: there is no pair of two people to measure rates on")
         self.people = people
         counts = np.zeros(4 * _BINS_PER_UNIT + 1, np.int64)
         genuine: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
@@ -53,8 +62,13 @@ class PairTable:
         self.squared_l2, self.first, self.second = values[order], first[order], second[order]
 
     def threshold(self, far: float) -> float:
-        """The largest threshold that accepts at most this share of impostor pairs: an order statistic."""
-        return float(self.squared_l2[int(np.floor(far * self.impostor_pairs))])
+        """The largest threshold of five decimals that accepts at most this share of impostor pairs: an order statistic.
+
+        It is rounded here, and down: to the nearest would accept a pair more than was asked every other time, and be
+        another threshold than the one that rates are measured at.
+        """
+        exact = float(self.squared_l2[int(far * self.impostor_pairs)])
+        return math.floor(exact * _THRESHOLDS_PER_UNIT) / _THRESHOLDS_PER_UNIT
 
     def far(self, threshold: float) -> float:
         """Share of impostor pairs below a threshold; exact up to the largest rate that was kept."""

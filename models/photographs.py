@@ -50,12 +50,6 @@ def listed(source: Path, *, labelled: bool) -> list[Photo]:
         return manifest.read(source)
     if not labelled:
         return list(manifest.unlabelled(source, source.name))
-    loose = [path for path in manifest.images(source) if path.parent == source]
-    if loose:
-        raise ValueError(
-            f"{len(loose)} photographs lie directly in {source} (the first is {loose[0].name}); put each person's into "
-            "a folder of their own, or say that nobody is labelled (--unlabelled)"
-        )
     return list(manifest.folder_per_person(source, source.name))
 
 

@@ -8,7 +8,6 @@ a face, or that cannot be read, are counted in `failures.tsv`; `crop.json` says 
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -27,8 +26,10 @@ from app.faces.choose import choose_face
 from app.faces.crop import CropSpec, crop_face
 from app.faces.decode import ImageLimits, Pixels, decode
 from app.faces.detect import DetectorOptions, FaceDetector
+from models.data import UNFINISHED
 from models.manifest import Photo, read
 from models.refusals import refusals
+from models.rows import read_rows, write_rows
 from models.whole import written_whole
 
 PART_SIZE = 1000
@@ -73,8 +74,8 @@ def make_part(job: tuple[int, Sequence[Photo]], recipe: Recipe) -> int:
         except OSError:
             failures.append((photo, UNREADABLE))
     side = recipe.spec.crop_px
-    _write_rows(part_path(recipe.out, number, "tsv"), [(p.path, p.identity, p.source) for p in rows])
-    _write_rows(part_path(recipe.out, number, "failed"), [(p.path, p.source, code) for p, code in failures])
+    write_rows(part_path(recipe.out, number, "tsv"), [(p.path, p.identity, p.source) for p in rows])
+    write_rows(part_path(recipe.out, number, "failed"), [(p.path, p.source, code) for p, code in failures])
     array = np.stack(crops) if crops else np.zeros((0, side, side, 3), np.uint8)
     with written_whole(part_path(recipe.out, number, "npy")) as unfinished:
         np.save(unfinished, array)
@@ -97,11 +98,13 @@ def prepare(photos: Sequence[Photo], recipe: Recipe, processes: int, part_size: 
     parts = [(i // size, photos[i : i + size]) for i in range(0, len(photos), size)]
     missing = [part for part in parts if not part_path(recipe.out, part[0], "npy").exists()]
     done = len(photos) - sum(len(part) for _, part in missing)
+    (recipe.out / UNFINISHED).touch()
     with get_context("spawn").Pool(processes) as pool, tqdm(total=len(photos), initial=done, unit="photo") as bar:
         for count in pool.imap_unordered(partial(make_part, recipe=recipe), missing):
             bar.update(count)
-    failures = [row for path in sorted(recipe.out.glob("part-*.failed")) for row in _read_rows(path)]
-    _write_rows(recipe.out / "failures.tsv", failures)
+    failures = [row for path in sorted(recipe.out.glob("part-*.failed")) for row in read_rows(path)]
+    write_rows(recipe.out / "failures.tsv", failures)
+    (recipe.out / UNFINISHED).unlink()
     return len(photos) - len(failures), len(failures)
 
 
@@ -126,16 +129,6 @@ def _keep_photographs(recipe: Recipe, photos: Sequence[Photo], part_size: int) -
         raise ValueError(f"{recipe.out} holds crops of other photographs than these; choose another folder")
     with written_whole(path) as unfinished:
         unfinished.write_text(digest)
-
-
-def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file, delimiter="\t").writerows(rows)
-
-
-def _read_rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        return list(csv.reader(file, delimiter="\t"))
 
 
 def main() -> None:

@@ -4,13 +4,13 @@ Terms and circumstances cannot be counted: they come from a JSON file that a per
 `models/weights/*.provenance.json`), and the counts are put beside them.
 """
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from models.made_up import SOURCE as MADE_UP
+from models.data import MADE_UP
 from models.manifest import read_exclusions
+from models.rows import read_rows
 
 
 def counted(crops: Path) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def counted(crops: Path) -> dict[str, Any]:
     photographs: dict[str, int] = defaultdict(int)
     people: dict[str, set[str]] = defaultdict(set)
     for path in sorted(crops.glob("part-?????.tsv")):
-        for _, identity, source in _rows(path):
+        for _, identity, source in read_rows(path):
             photographs[source] += 1
             people[source] |= {identity} - {""}
     made_up = photographs.pop(MADE_UP, 0)
     sets = {name: {"photographs": photographs[name], "people": len(people[name])} for name in sorted(photographs)}
     failures = crops / "failures.tsv"
-    return {
-        "crops": sum(photographs.values()),
-        "photographs_without_a_face": len(_rows(failures)) if failures.exists() else None,
-        "sets": sets,
-    } | ({"made_up_faces": made_up} if made_up else {})
+    return (
+        {"crops": sum(photographs.values()), "sets": sets}
+        | ({"photographs_without_a_face": len(read_rows(failures))} if failures.exists() else {})
+        | ({"made_up_faces": made_up} if made_up else {})
+    )
 
 
 def left_out(exclusions: Path) -> dict[str, int]:
@@ -40,8 +40,3 @@ def left_out(exclusions: Path) -> dict[str, int]:
     for source, _ in read_exclusions(exclusions) - {("set", "identity_or_file")}:
         count[source] += 1
     return dict(sorted(count.items()))
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        return list(csv.reader(file, delimiter="\t"))

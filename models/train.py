@@ -70,8 +70,8 @@ def train(options: Options) -> None:
     loss = make_loss(options, len(crops.names))
     similarities = Similarities(crops.teacher, options, device) if options.similarity_weight else None
     learning = [network] if loss is None else [network, loss.to(device)]
-    counts = {"photographs": len(crops), "people": len(crops.names)}
-    run = Run(network, loss, make_optimiser(learning, options), crops.spec(options.input_px, options.crop_px), counts)
+    crop = crops.spec(options.input_px, options.crop_px)
+    run = Run(network, loss, make_optimiser(learning, options), crop, crops.counts)
     if options.resume:
         resume(options, run)
 

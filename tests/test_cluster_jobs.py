@@ -84,19 +84,34 @@ def test_jobs_run_one_after_the_other() -> None:
     run(scenario)
 
 
-def test_there_are_no_more_than_may_be_until_one_is_deleted() -> None:
+def test_no_more_wait_than_may_until_one_is_deleted() -> None:
     async def scenario(jobs: ClusterJobs) -> None:
-        done = jobs.start(at_once, images=1, owner=None)
-        await turns()
-        jobs.start(never, images=1, owner=None)
+        first, _ = (jobs.start(never, images=1, owner=None) for _ in range(2))
         with pytest.raises(Overloaded) as refusal:
             jobs.start(at_once, images=1, owner=None)
         assert refusal.value.facts["max_cluster_jobs"] == 2
-        jobs.delete(done.job_id, None)
+        jobs.delete(first.job_id, None)
         jobs.start(at_once, images=1, owner=None)
         assert jobs.kept == 2
 
     run(scenario, max_jobs=2)
+
+
+def test_results_that_nobody_fetches_are_in_nobodys_way() -> None:
+    async def scenario(jobs: ClusterJobs) -> None:
+        lost = []
+        for _ in range(102):
+            lost.append(jobs.start(at_once, images=1, owner="ada"))
+            await turns()
+        mine = jobs.start(at_once, images=1, owner="bob")
+        await turns()
+        assert jobs.find(mine.job_id, "bob").status is JobStatus.DONE
+        assert jobs.find(lost[-1].job_id, "ada").status is JobStatus.DONE
+        with pytest.raises(JobNotFound):
+            jobs.find(lost[0].job_id, "ada")
+        assert jobs.kept == 100
+
+    run(scenario, max_jobs=1)
 
 
 def test_a_job_is_its_owners() -> None:

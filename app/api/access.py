@@ -63,7 +63,7 @@ class Access:
         if request.scope.get(_OPERATOR):
             request.state.key = None
             return
-        key = _authenticate(request, header or (bearer.credentials if bearer else None))
+        key = _authenticate(request, (header or "").strip() or (bearer.credentials if bearer else None))
         request.state.key = key
         logs.key_id.set(key.key_id if key else None)
         _check_rate(request, key)

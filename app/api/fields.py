@@ -48,6 +48,10 @@ def _image_bytes(value: Any) -> bytes:
         data = value
     elif isinstance(value, str):
         data = _from_base64(value)
+    elif isinstance(value, list):
+        raise PydanticCustomError(
+            "image", "this field takes one image and was given {given} times", {"given": len(value)}
+        )
     else:
         raise PydanticCustomError("image", "an image is a file or a base64 string")
     if not data:

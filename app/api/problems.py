@@ -113,6 +113,8 @@ def bad_request(faults: list[Any]) -> BadRequest:
     told = faults[:_MAX_FAULTS]
     errors = [{"field": ".".join(map(str, fault["loc"]))[:_SHOWN_FIELD], "message": _sentence(fault)} for fault in told]
     first = errors[0]
+    if not first["field"]:  # of the body as a whole
+        return BadRequest(first["message"], errors=errors)
     return BadRequest(f"{first['field']}: {first['message']}", field=first["field"], errors=errors)
 
 
@@ -149,9 +151,8 @@ def _allowed(request: Request) -> str:
     """All methods of a path; the framework names those of the first route alone."""
     asked = ({**request.scope, "method": method} for method in _METHODS)
     routes = request.app.router.routes
-    return ", ".join(
-        scope["method"] for scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)
-    )
+    taken = [scope["method"] for scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    return ", ".join(["HEAD", *taken] if "GET" in taken else taken)
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:

@@ -61,15 +61,14 @@ class Progress:
 
     def keep(self, subject_ids: set[str]) -> None:
         """Forget what was stored for others: they have been erased since, and are to be enrolled anew if asked."""
-        self._known = {
-            key: outcome
-            for key, outcome in self._known.items()
-            if outcome.status == REJECTED or outcome.subject_id in subject_ids
-        }
+        self._known = {key: outcome for key, outcome in self._known.items() if outcome.subject_id in subject_ids}
         self._known_paths = _by_path(self._known)
 
     def known(self, subject_id: str, content_sha256: str) -> Outcome | None:
-        """What became of this very file of this subject in an earlier run."""
+        """What became of this very file of this subject in an earlier run, where it was stored.
+
+        One that was rejected is not known: what was asked may be another thing now, or what was in its way gone.
+        """
         return self._known.get((subject_id, content_sha256))
 
     def known_path(self, subject_id: str, path: str) -> Outcome | None:
@@ -122,7 +121,7 @@ def _by_path(known: Mapping[tuple[str, str], Outcome]) -> dict[tuple[str, str], 
 
 def _read(path: Path) -> dict[tuple[str, str], Outcome]:
     """What the file holds; the end of a run that was killed while it wrote is cut off."""
-    known = {}
+    known: dict[tuple[str, str], Outcome] = {}
     content = path.read_bytes()
     *lines, rest = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
@@ -132,7 +131,10 @@ def _read(path: Path) -> dict[tuple[str, str], Outcome]:
             outcome = Outcome(**{**values, **lists, "earlier": True})
         except (ValueError, TypeError, KeyError):
             raise _not_ours(path, number) from None
-        if outcome.content_sha256 is not None:
+        if outcome.content_sha256 is None:
+            continue
+        known.pop((outcome.subject_id, outcome.content_sha256), None)
+        if outcome.status != REJECTED:
             known[outcome.subject_id, outcome.content_sha256] = outcome
     if rest:
         if not (rest.startswith(_BEGINNING) or _BEGINNING.startswith(rest)):

@@ -265,7 +265,8 @@ def _lines(file: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _text(file: Path, stream: TextIO) -> Iterator[str]:
     try:
-        yield from stream
+        for line in stream:  # noqa: UP028 - `yield from` would close the stream, which may be detached by then
+            yield line
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is no text in UTF-8, as an export is: {error}; is it compressed?") from None
 

@@ -15,7 +15,7 @@ class LimitSettings(BaseModel):
         20, ge=1, description="Most of them that are answered at once; more become a job, which is answered 202."
     )
     max_cluster_jobs: int = Field(
-        8, ge=1, le=1000, description="Most such jobs in memory, finished ones included; one more is answered 503."
+        8, ge=1, le=1000, description="Most such jobs that wait or run; one more is answered 503."
     )
     cluster_job_keep_seconds: float = Field(
         600.0, gt=0, le=86_400, description="How long a job that has ended is kept for its caller."

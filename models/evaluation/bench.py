@@ -16,6 +16,7 @@ from models.data import Crops
 from models.evaluation import image_quality
 from models.manifest import Photo, write
 from models.photographs import Acquired, acquire, embed_crops, geometry_name, recipe
+from models.whole import written_whole
 
 # Options that change no figure.
 _BESIDE_THE_POINT = {"model", "work", "out", "sections", "processes", "threads"}
@@ -61,7 +62,8 @@ class Bench:
         kept = self.own / f"{name}-{_digest(*files)}.npy"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            np.save(kept, embed_crops(crops, self.embedder.embed, self.embedder.card.input.spec, chosen))
+            with written_whole(kept) as unfinished:
+                np.save(unfinished, embed_crops(crops, self.embedder.embed, self.embedder.card.input.spec, chosen))
         found: NDArray[np.float32] = np.load(kept)
         return found
 

@@ -69,7 +69,9 @@ _PROTOCOL = ["accuracy", "VAL at FAR 1e-2", "VAL at FAR 1e-3", "failures to acqu
 
 
 def _protocol(figures: Sections) -> list[object]:
-    accuracy = f"{figures['accuracy']:.4f} ± {figures['accuracy_standard_error']:.4f}"
+    accuracy, error = f"{figures['accuracy']:.4f}", figures["accuracy_standard_error"]
+    if error:  # one fold alone has none
+        accuracy += f" ± {error:.4f}"
     vals = [figures.get(f"val_at_far_{far}", "") for far in ("0.01", "0.001")]
     return [accuracy, *vals, figures["failures_to_acquire"]]
 

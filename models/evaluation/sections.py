@@ -73,7 +73,7 @@ def held_out_all_pairs(bench: Bench) -> Section:
     """All pairs of the held-out people."""
     acquired = bench.crops("held-out", read(bench.options.held_out))
     embeddings = bench.embeddings("held-out", acquired.crops)
-    found = allpairs.measure(embeddings, acquired.crops.people, None)
+    found = allpairs.measure(*_named(embeddings, acquired.crops.people), None)
     return found | {"failures_to_acquire": sum(acquired.failures.values())}
 
 
@@ -85,9 +85,8 @@ def open_set(bench: Bench) -> Section:
         sets["held-out"] = acquired, bench.embeddings("held-out", acquired.crops)
     rows = []
     for name, (acquired, embeddings) in sets.items():
-        found = openset.measure(
-            embeddings, acquired.crops.people, bench.embedder.card, openset.SIZES, openset.ASKED_FPIR
-        )
+        named = _named(embeddings, acquired.crops.people)
+        found = openset.measure(*named, bench.embedder.card, openset.SIZES, openset.ASKED_FPIR)
         rows += [{"data": name, **row} for row in found]
     return rows
 
@@ -95,8 +94,9 @@ def open_set(bench: Bench) -> Section:
 def quality_table(bench: Bench) -> Section:
     """VAL on held-out people whose photographs were compressed or shrunk."""
     photos = read(bench.options.held_out)
-    people = sorted({photo.identity for photo in photos})[: bench.options.quality_people]
-    photos = [photo for photo in photos if photo.identity in set(people)]
+    people = sorted({(photo.source, photo.identity) for photo in photos if photo.identity})
+    chosen = set(people[: bench.options.quality_people])
+    photos = [photo for photo in photos if (photo.source, photo.identity) in chosen]
     rows = []
     for name, change in image_quality.changes().items():
         acquired = bench.crops(f"quality-{name}", photos, change)
@@ -125,7 +125,18 @@ def cohort_rates(bench: Bench) -> Section:
                 "differentials": cohorts.differentials(rows),
                 "rows": rows,
             }
+    if not result:
+        raise ValueError(
+            f"no crop of {bench.options.cohorts} is of a photograph below a folder UTKFace or All-Age-Faces, whose "
+            "names say age, gender and ethnicity"
+        )
     return result
+
+
+def _named(embeddings: NDArray[np.float32], people: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Without photographs of which nobody says who is in them: they are not all of one person."""
+    named = people != UNLABELLED
+    return embeddings[named], people[named]
 
 
 def video(bench: Bench) -> Section:

@@ -29,6 +29,7 @@ from models.lfw import NO_FACE_DISTANCE, WEIGHTS, Pairs
 from models.metrics import fold_accuracy, val_at_far
 from models.photographs import Embed
 from models.refusals import refusals
+from models.whole import written_whole
 
 FRAMES = 100
 
@@ -96,7 +97,8 @@ def embed_videos(
                 raise FileNotFoundError(f"no video at {video}")
             images = list(crops(video, labelled_centres(video.parent), detector, spec))
             kept.parent.mkdir(parents=True, exist_ok=True)
-            np.save(kept, embed(np.stack(images)) if images else np.zeros((0, 0), np.float32))
+            with written_whole(kept) as unfinished:
+                np.save(unfinished, embed(np.stack(images)) if images else np.zeros((0, 0), np.float32))
         result[name] = np.load(kept)
     return result
 

@@ -108,3 +108,11 @@ def test_searches_that_fail_degrade_the_service(own_service: FaceService) -> Non
     answer = client.get("/health/ready").json()
     assert answer["status"] == "degraded"
     assert not answer["checks"]["search"]["ok"]
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/model", "/docs", "/"])
+def test_head_is_answered_as_get_without_the_body(service: FaceService, path: str) -> None:
+    client = client_with(service, service.settings)
+    whole, head = client.get(path), client.request("HEAD", path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(whole.content))

@@ -225,9 +225,9 @@ def test_an_id_that_no_path_can_hold_is_refused(client: Client, subject_id: str)
     ("path", "methods"),
     [
         ("/verify", "POST"),
-        ("/galleries", "GET, POST"),
-        ("/gallery/subjects/a", "GET, PATCH, DELETE"),
-        ("/gallery/subjects/a%2Fb/faces", "GET"),
+        ("/galleries", "HEAD, GET, POST"),
+        ("/gallery/subjects/a", "HEAD, GET, PATCH, DELETE"),
+        ("/gallery/subjects/a%2Fb/faces", "HEAD, GET"),
     ],
 )
 def test_a_method_that_is_not_taken_is_told_all_that_are(client: Client, path: str, methods: str) -> None:

@@ -66,3 +66,15 @@ def test_a_full_disk_is_told_and_no_traceback(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(ConfigurationError, match="No space left"):
             progress.add([outcome(1)])
     progress.close()
+
+
+def test_what_was_rejected_last_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "state.jsonl"
+    run(path, 1, 2)
+    progress = Progress(path)
+    progress.add([replace(outcome(2), status=REJECTED)])
+    progress.close()
+    again = Progress(path)
+    assert again.known("s1", outcome(1).content_sha256 or "") is not None
+    assert again.known("s2", outcome(2).content_sha256 or "") is None
+    again.close()

@@ -220,7 +220,7 @@ def test_standard_streams_are_utf8_whatever_the_terminal_has(database: Path) -> 
         [sys.executable, "-m", "app.cli", "export", "-"], env=env, capture_output=True, check=True, timeout=60
     ).stdout
     assert "Ren\u00e9 \u0141" in exported.decode("utf-8")
-    subprocess.run(
+    imported = subprocess.run(
         [sys.executable, "-m", "app.cli", "import", "-", "--gallery", "again"],
         env=env,
         input=exported,
@@ -228,5 +228,6 @@ def test_standard_streams_are_utf8_whatever_the_terminal_has(database: Path) -> 
         timeout=60,
         capture_output=True,
     )
+    assert b"Traceback" not in imported.stderr
     again = run("export", "-", "--gallery", "again", env=environment(database)).stdout
     assert "Ren\u00e9 \u0141" in again

@@ -77,6 +77,30 @@ def test_a_subject_is_added_with_photographs(
     assert (subject["name"], subject["metadata"], subject["faces"]) == ("Eileen Collins", {"floor": 3}, 2)
 
 
+def test_an_id_that_is_in_use_is_told_before_anything_is_added_to_it(
+    console: Console, server: Server, people: str, portrait: bytes, portrait_again: bytes
+) -> None:
+    fields = {"subject_id": "eileen", "name": "Eileen Collins", "gallery": people}
+    server.http.post("/gallery/enroll", data=fields, files={"image": portrait}).raise_for_status()
+    page = console.open(f"gallery/{people}")
+    page.get_by_role("button", name="Add a subject").click()
+    page.get_by_label("Subject id", exact=True).fill("eileen")
+    page.get_by_label("Name (may be empty)").fill("Somebody Else")
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[type=file]").set_input_files([picture(portrait_again, "1.jpg")])
+    dialog.get_by_role("button", name="Enrol").click()
+    dialog.get_by_text(f"eileen (Eileen Collins) is in {people} already, with 1 face.").wait_for()
+
+    def stored() -> tuple[str, int]:
+        subject = server.http.get("/gallery/subjects/eileen", params={"gallery": people}).json()
+        return subject["name"], subject["faces"]
+
+    assert stored() == ("Eileen Collins", 1)
+    dialog.get_by_role("button", name="Enrol").click()
+    page.get_by_role("heading", name="2 faces").wait_for()
+    assert stored() == ("Eileen Collins", 2)
+
+
 def test_a_photograph_from_the_camera_is_added(console: Console, people: str) -> None:
     page = console.open(f"gallery/{people}")
     page.get_by_role("button", name="Add a subject").click()

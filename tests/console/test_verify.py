@@ -11,9 +11,11 @@ from tests.console.conftest import Console, Open, one_in, picture
 
 GIVE = """
 ([index, base64, kind]) => {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const decoded = (part) => Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], "given.jpg", { type: "image/jpeg" }));
+  for (const part of base64.split(" ")) {
+    transfer.items.add(new File([decoded(part)], "given.jpg", { type: "image/jpeg" }));
+  }
   const target = document.querySelectorAll(".picture")[index];
   const event = kind === "paste"
     ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
@@ -58,8 +60,8 @@ navigator.mediaDevices.enumerateDevices = async () => {
 """
 
 
-def give(console: Console, index: int, content: bytes, kind: str) -> None:
-    console.page.evaluate(GIVE, [index, base64.b64encode(content).decode(), kind])
+def give(console: Console, index: int, kind: str, *contents: bytes) -> None:
+    console.page.evaluate(GIVE, [index, " ".join(base64.b64encode(content).decode() for content in contents), kind])
 
 
 def compare(console: Console, first: bytes, second: bytes) -> Any:
@@ -115,15 +117,33 @@ def test_an_own_threshold_and_the_button_compare_again(
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("heading", name="No match").wait_for()
     page.get_by_text("threshold 0.010").wait_for()
+    page.get_by_label("Threshold, squared L2").fill("")
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".decision").wait_for(state="detached")  # not by another threshold, unsaid
+    assert page.evaluate("document.activeElement.validity.valueMissing")
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_pictures_are_dropped_and_pasted(console: Console, portrait: bytes, portrait_again: bytes, kind: str) -> None:
     page = console.open("verify")
-    give(console, 0, portrait, kind)
+    give(console, 0, kind, portrait)
     page.get_by_role("button", name="Remove first picture").wait_for()
-    give(console, 1, portrait_again, kind)
+    give(console, 1, kind, portrait_again)
     page.get_by_role("heading", name="Match", exact=True).wait_for()
+
+
+def test_two_pictures_dropped_together_are_compared(console: Console, portrait: bytes, portrait_again: bytes) -> None:
+    page = console.open("verify")
+    give(console, 1, "drop", portrait, portrait_again, portrait)
+    page.get_by_role("heading", name="Match", exact=True).wait_for()
+    page.get_by_text("Only 2 of 3 pictures were taken.").wait_for()
+
+
+def test_a_picture_that_misses_its_place_does_not_take_the_place_of_the_page(console: Console) -> None:
+    page = console.open("verify")
+    left = """() => ["dragover", "drop"].map((kind) => document.body.dispatchEvent(
+        new DragEvent(kind, { dataTransfer: new DataTransfer(), bubbles: true, cancelable: true })))"""
+    assert page.evaluate(left) == [False, False]  # what the browser would do is prevented
 
 
 def test_a_picture_taken_with_the_camera_matches(console: Console, portrait: bytes) -> None:

@@ -122,7 +122,7 @@ def test_a_handful_of_people_with_many_photographs_never_gives_an_interval_that_
 
 
 def test_one_person_alone_is_refused_with_the_reason() -> None:
-    with pytest.raises(ValueError, match="0 impostor pairs of 1 people"):
+    with pytest.raises(ValueError, match="4 crops of one person: there is no pair of two people"):
         calibrate(PairTable(np.eye(4, dtype=np.float32), np.zeros(4, np.int64)), "one person")
 
 
@@ -218,3 +218,26 @@ def test_a_default_rate_that_the_photographs_do_not_support_is_not_written(
     with pytest.raises(SystemExit, match="choose another with --default-far"):
         run(monkeypatch, forty_people, "--model", model, "--write")
     assert model.read_bytes() == before
+
+
+def test_a_threshold_as_it_is_written_accepts_no_more_than_was_asked() -> None:
+    rows = np.random.default_rng(4).normal(size=(500, 8))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    table = PairTable(rows, np.arange(500))
+    fars = rates(table)
+    for far in fars:
+        threshold, allowed = table.threshold(far), int(far * table.impostor_pairs)
+        assert threshold == round(threshold, 5)
+        assert (table.squared_l2 < threshold).sum() <= allowed < (table.squared_l2 < threshold + 2e-5).sum()
+
+
+def test_pairs_that_are_no_distance_apart_give_no_threshold() -> None:
+    rows = np.tile(np.eye(1, 8, dtype=np.float32), (200, 1))
+    with pytest.raises(ValueError, match=r"FAR 0\.1: that many pairs of different people are no distance apart"):
+        calibrate(PairTable(rows, np.arange(200)), "one face under many names")
+
+
+def test_embeddings_of_a_network_that_diverged_are_refused() -> None:
+    rows = np.full((4, 8), np.nan, np.float32)
+    with pytest.raises(ValueError, match="some embeddings are not finite numbers"):
+        PairTable(rows, np.arange(4))

@@ -12,7 +12,7 @@ import torch
 from app.faces.crop import CropSpec
 from models import data
 from models.data import UNLABELLED, Crops, batches, people_by_faces, share_of_people, shuffled
-from tests.models.conftest import FACES, PEOPLE
+from tests.models.conftest import FACES, PEOPLE, write_crops
 
 
 def test_crops_of_several_parts_have_one_index(crops_folder: Path) -> None:
@@ -138,3 +138,16 @@ def test_an_error_while_batches_are_made_reaches_whoever_wants_them(crops_folder
     feed = batches(Crops(crops_folder), iter([np.array([10_000])]), 64, seed=0)
     with pytest.raises(IndexError):
         next(feed)
+
+
+def test_crops_that_are_still_being_made_are_not_taken_for_all(tmp_path: Path) -> None:
+    folder = write_crops(tmp_path / "crops")
+    first, second, *_ = sorted(folder.glob("part-*.npy"))
+    (folder / "unfinished").touch()
+    with pytest.raises(ValueError, match="is not finished"):
+        Crops(folder)
+    (folder / "unfinished").unlink()
+    assert second.exists()
+    first.unlink()
+    with pytest.raises(ValueError, match="is not finished"):
+        Crops(folder)

@@ -1,5 +1,6 @@
 """Which photographs are trained on."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -98,3 +99,43 @@ def test_a_source_without_a_folder_of_photographs_is_refused(
     assert end.value.code == 2
     assert fact in capsys.readouterr().err
     assert not (tmp_path / "manifest.tsv").exists()
+
+
+def test_loose_photographs_are_nobodys(tmp_path: Path) -> None:
+    touch(tmp_path, "ann/1.jpg", "2.jpg")
+    with pytest.raises(ValueError, match=r"1 photographs lie directly in .* \(the first is 2\.jpg\)"):
+        list(folder_per_person(tmp_path, "mine"))
+
+
+def test_names_that_are_no_utf8_come_back_as_they_were(tmp_path: Path) -> None:
+    name = os.fsdecode(b"M\xfcller")
+    touch(tmp_path / "photos", f"{name}/1.jpg")
+    write(folder_per_person(tmp_path / "photos", "mine"), tmp_path / "out.tsv")
+    [photo] = read(tmp_path / "out.tsv")
+    assert (photo.identity, photo.path.exists()) == (name, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [
+        (["celeba=photos"], "is not named IDENTITY_NUMBER"),
+        (["mine=photos"], "1 photographs lie directly in photos"),
+        (["utk=photos", "--exclude", "short.tsv"], "short.tsv, row 2: a set and an identity or file name are wanted"),
+    ],
+)
+def test_what_cannot_be_a_manifest_is_told_as_a_fact_and_nothing_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], fact: str
+) -> None:
+    touch(tmp_path / "photos", "1.jpg")
+    (tmp_path / "short.tsv").write_text("utk\t1.jpg\nutk\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["manifest", *arguments, "--out", "out.tsv"])
+    with pytest.raises(SystemExit, match=fact):
+        main()
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_another_file_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "other.tsv").write_text("path\tsource\n1.jpg\tmine\n")
+    with pytest.raises(ValueError, match="is no manifest: its first row names no identity"):
+        read(tmp_path / "other.tsv")

@@ -9,7 +9,6 @@ from tests.models.conftest import FACES, PEOPLE
 def test_photographs_and_people_are_counted_by_set(crops_folder: Path) -> None:
     assert counted(crops_folder) == {
         "crops": PEOPLE * FACES,
-        "photographs_without_a_face": None,  # nobody wrote down how many there were
         "sets": {"made": {"photographs": PEOPLE * FACES, "people": PEOPLE}},
     }
 

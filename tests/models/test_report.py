@@ -11,8 +11,9 @@ from models import manifest, report
 from models.evaluation import image_quality
 from models.evaluation.bench import network_sha256
 from models.evaluation.document import write_report
+from models.rows import read_rows, write_rows
 from tests.faces.conftest import card, write_embedder
-from tests.models.conftest import MIDDLE, write_crops
+from tests.models.conftest import FACES, MIDDLE, write_crops
 from tests.models.test_photographs import SPEC
 
 
@@ -136,3 +137,25 @@ def test_a_card_with_another_result_is_of_the_same_network_and_one_with_other_th
         for number, written in enumerate((card(), card(results={"lfw": 1}), card(input=MIDDLE)))
     )
     assert network_sha256(*first) == network_sha256(*second) != network_sha256(*third)
+
+
+def test_photographs_of_nobody_in_particular_are_not_all_of_one_person(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = write_crops(tmp_path / "crops", side=32, people=40)
+    for part in crops.glob("part-*.tsv"):
+        write_rows(part, [[p, "" if who == "p0" else who, of] for p, who, of in read_rows(part)])
+    write_embedder(tmp_path / "tiny.onnx", card(input=MIDDLE))
+    monkeypatch.setattr("sys.argv", [*command, "--held-out-crops", str(crops), "--sections", "held_out_all_pairs"])
+    report.main()
+    found = json.loads((tmp_path / "out" / "report.json").read_text())["held_out_all_pairs"]
+    assert (found["people"], found["genuine_pairs"]) == (39, 39 * FACES * (FACES - 1) // 2)
+
+
+def test_cohorts_without_labels_are_refused(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = write_crops(tmp_path / "crops", side=32, people=3)
+    monkeypatch.setattr("sys.argv", [*command, "--cohorts", str(crops), "--sections", "cohorts"])
+    with pytest.raises(SystemExit, match="is of a photograph below a folder UTKFace or All-Age-Faces"):
+        report.main()

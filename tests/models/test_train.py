@@ -291,6 +291,36 @@ def test_a_run_interrupted_before_its_first_checkpoint_begins_again_and_says_so(
     assert [row | {"seconds": 0} for row in log] == [row | {"seconds": 0} for row in whole_log]
 
 
+@pytest.mark.parametrize(
+    ("changed", "fact"),
+    [
+        (["--optimiser", "adamw"], "--optimiser was sgd, is adamw"),
+        (["--learning-rate", "0.5"], r"--learning-rate was 0\.02, is 0\.5"),
+        (["--embedding-size", "64"], "--embedding-size was 128, is 64"),
+    ],
+)
+def test_a_run_is_not_resumed_with_other_flags(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, changed: list[str], fact: str
+) -> None:
+    run(monkeypatch, crops_folder, tmp_path, *SMALL, "--steps", "3")
+    before = (tmp_path / "last.pt").read_bytes()
+    with pytest.raises(SystemExit, match=fact):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--steps", "4", *changed, "--resume")
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_a_run_that_diverges_ends_and_leaves_the_checkpoint_before(
+    monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="the run has diverged by step 3"):
+        run(monkeypatch, crops_folder, tmp_path, *SMALL, "--steps", "6", "--learning-rate", "1e30")
+    assert not (tmp_path / "last.pt").exists()
+    seldom = ["--report-steps", "100", "--steps", "6", "--learning-rate", "1e30"]
+    with pytest.raises(SystemExit, match="the network has diverged by step 6: its weights are not finite"):
+        run(monkeypatch, crops_folder, tmp_path / "quiet", *SMALL, *seldom)
+    assert not (tmp_path / "quiet" / "last.pt").exists()
+
+
 @pytest.mark.parametrize("left", ["last.pt", "log.jsonl"])
 def test_a_folder_that_holds_a_run_is_left_alone_without_resume(
     monkeypatch: pytest.MonkeyPatch, crops_folder: Path, tmp_path: Path, left: str

@@ -20,6 +20,15 @@ const PAGES = {
 };
 const SLOW_MS = 250;
 
+// A file that misses its place would be opened by the browser, and the page would be gone.
+for (const kind of ["dragover", "drop"]) {
+  window.addEventListener(kind, (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  });
+}
+
 const main = document.getElementById("main");
 let leave = null;
 

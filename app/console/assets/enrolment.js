@@ -1,6 +1,6 @@
 // Photographs of one subject, sent in parts that the service takes at once, with what became of each.
 
-import { enroll } from "./api.js";
+import { enroll, subjects } from "./api.js";
 import { open } from "./dialog.js";
 import { field, fill, h, icon, select, toast } from "./dom.js";
 import { notesOf, reportView } from "./enrolment-report.js";
@@ -15,7 +15,8 @@ const AT_ONCE = 5;
 /**
  * A dialog that enrols photographs; resolves to {subjectId} once something was stored and it was closed, else null.
  *
- * Without `subjectId` it asks for one, and for a name and metadata.
+ * Without `subjectId` it asks for one, and for a name and metadata. Where that id is in use already, it says so and adds
+ * to who has it, whose name and metadata stay, when it is asked again.
  */
 export function enrolSubject({ gallery, subjectId = null }) {
   return open(
@@ -33,6 +34,7 @@ class EnrolmentForm {
     this.notes = []; // what became of those that are not simply stored
     this.stored = 0; // while the dialog is open
     this.sending = false;
+    this.there = null; // a subject id of which somebody was told that it is in use
     this.close = close;
     this.id = h("input", {
       value: subjectId ?? freshId(),
@@ -160,8 +162,8 @@ class EnrolmentForm {
     return {
       subject_id: this.id.value,
       gallery: this.gallery,
-      name: this.name.value,
-      metadata: text || null,
+      name: this.id.value === this.there ? null : this.name.value,
+      metadata: this.id.value === this.there ? null : text || null,
       on_several_faces: this.several.value,
       on_duplicate: this.duplicate.value,
     };
@@ -172,6 +174,7 @@ class EnrolmentForm {
     this.#busy(true);
     fill(this.said);
     try {
+      if (await this.#isNews()) return;
       await this.#sendFiles();
       this.#finish();
     } catch (error) {
@@ -181,6 +184,24 @@ class EnrolmentForm {
       this.#busy(false);
       this.#showFiles();
     }
+  }
+
+  /** Whether somebody has this id, which is told once. */
+  async #isNews() {
+    const id = this.id.value;
+    if (this.subjectId || this.stored || this.there === id) return false;
+    // Of all ids that begin so, the very one is the first.
+    const [found] = (await subjects({ gallery: this.gallery, prefix: id, limit: 1 })).items;
+    if (found?.subject_id !== id) return false;
+    this.there = id;
+    const name = found.name ? ` (${found.name})` : "";
+    this.said.append(
+      h("p", {
+        role: "alert",
+        text: `${id}${name} is in ${this.gallery} already, with ${counted(found.faces, "face")}. Press Enrol again to add to them; their name and metadata stay. Or choose another id.`,
+      }),
+    );
+    return true;
   }
 
   #busy(sending) {

@@ -6,9 +6,14 @@ import { overlay } from "./faces.js";
 
 const TYPES = "image/jpeg,image/png,image/webp,image/bmp,image/tiff";
 
-/** The first image file of a drop or a paste. */
+/** The image files of a drop or a paste. */
+export function imagesOf(transfer) {
+  return [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+}
+
+/** The first of them. */
 export function imageOf(transfer) {
-  return [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? null;
+  return imagesOf(transfer)[0] ?? null;
 }
 
 /** A hidden file input with a button that opens it; `onFiles` gets a list. */
@@ -34,6 +39,7 @@ export class Picture {
     this.image = null;
     this.faces = [];
     this.title = title;
+    this.beside = []; // pictures that take what is dropped here beyond the first
     this.onChange = onChange;
     this.drop = h("div", { class: "drop" });
     this.tools = h("div", { class: "buttons" });
@@ -81,8 +87,12 @@ export class Picture {
 
   #dropped(event) {
     this.#over(event, false);
-    const file = imageOf(event.dataTransfer);
-    file ? this.set(file) : toast("That is not a picture.");
+    const [file, ...more] = imagesOf(event.dataTransfer);
+    if (!file) return toast("That is not a picture.");
+    this.beside.slice(0, more.length).forEach((picture, at) => picture.set(more[at]));
+    const left = more.length - this.beside.length;
+    if (left > 0) toast(`Only ${this.beside.length + 1} of ${more.length + 1} pictures were taken.`);
+    return this.set(file);
   }
 
   #show() {

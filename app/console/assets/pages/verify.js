@@ -25,6 +25,8 @@ export async function verifyPage(place, { signal }) {
   };
   const first = new Picture("First picture", changed, { signal });
   const second = new Picture("Second picture", changed, { signal });
+  first.beside = [second];
+  second.beside = [first];
   const results = h("section", { class: "results", "aria-live": "polite", "aria-label": "Result" });
   const button = h("button", { type: "button", class: "primary", disabled: true, on: { click: compare } }, "Compare");
   const threshold = h("input", {
@@ -32,6 +34,7 @@ export async function verifyPage(place, { signal }) {
     min: 0,
     max: 4,
     step: "any",
+    required: true,
     value: distance(thresholdAt(card.calibration.curve, card.default_far) ?? 1),
   });
   const thresholdField = field("Threshold, squared L2", threshold);
@@ -64,10 +67,11 @@ export async function verifyPage(place, { signal }) {
 
   async function compare() {
     clear();
+    const own = far.value === "threshold";
+    if (own && !threshold.reportValidity()) return;
     under = new AbortController();
     const mine = under;
     button.setAttribute("aria-busy", "true");
-    const own = far.value === "threshold";
     const started = performance.now();
     try {
       const answer = await verify(
