@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.errors import NotReady
 from app.service import FaceService
 
 _PATIENCE_SECONDS = 2.0
@@ -94,5 +95,7 @@ async def _check_database(service: FaceService) -> Check:
             return Check(True, facts={"revision": await service.revision()})
     except TimeoutError:
         return Check(False, f"the database did not answer within {_PATIENCE_SECONDS:g} s")
+    except NotReady as error:
+        return Check(False, error.message)
     except Exception as error:
         return Check(False, f"the database fails: {type(error).__name__}")

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents: one shape for everything that goes wrong, the framework's own errors too."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,18 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app import logs
-from app.errors import BadRequest, RateLimited, SamefaceError, Unauthenticated, Unavailable
+from app.errors import (
+    BadRequest,
+    ConfigurationError,
+    NotReady,
+    RateLimited,
+    SamefaceError,
+    Unauthenticated,
+    Unavailable,
+    for_operator,
+)
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -136,6 +148,11 @@ def _sentence(fault: Any) -> str:
 
 async def _answer_sameface_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SamefaceError)  # noqa: S101 - registered for this class only
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        logger.warning(for_operator(error))  # callers are told the fact alone
+    if isinstance(error, ConfigurationError):  # met in a request: what the operator is to do is not for callers
+        logger.error(error.message)
+        error = NotReady("the service is not set up for what is stored; its log says what is wrong")
     return problem_of(error)
 
 

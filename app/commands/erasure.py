@@ -43,8 +43,9 @@ def verify_erasure(
     with opened_database(as_json=as_json) as (settings, engine):
         if "" in (text or []):
             raise BadRequest("--text is empty, which is in every file; give what must not be there", field="text")
-        wanted = [form for given in text or [] for form in _forms(given)] + [_content(path) for path in file or []]
-        findings = verify(engine, wanted=wanted, receipt_revision=revision)
+        texts = [form for given in text or [] for form in sorted(_forms(given))]
+        wanted = [_content(path) for path in file or []]
+        findings = verify(engine, wanted=wanted, texts=texts, receipt_revision=revision)
         if settings.index == "milvus":
             findings += _in_milvus(settings, engine)
     if as_json:

@@ -19,6 +19,7 @@ from app.commands.database import opened_database, snapshot_of
 from app.commands.model import open_embedder
 from app.commands.progress import counted
 from app.errors import BadRequest, ConfigurationError, SamefaceError
+from app.terminal import ExitStatus
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -40,6 +41,7 @@ def export_gallery(
 ) -> None:
     """Write a gallery as lines of JSON: subjects, metadata and embeddings of the served model, in clear."""
     from app.gallery.audit import entry
+    from app.gallery.model_change import coverage
     from app.gallery.portable import read_lines
 
     with opened_database(as_json=as_json) as (settings, engine):
@@ -47,6 +49,7 @@ def export_gallery(
         counts = {"subjects": 0, "faces": 0}
         with snapshot_of(engine) as connection, _created(file) as out:
             total = _count_subjects(connection, gallery)
+            left_out = coverage(connection, model.id, gallery).missing
             # Before the first line: whoever reads may stop at any.
             _store(settings, engine, model, keys).record([entry("export", gallery=gallery, subjects=total)])
             with counted("subjects", total) as advance:
@@ -58,6 +61,13 @@ def export_gallery(
     sentence = f"{counts['subjects']} subjects with {counts['faces']} faces are exported"
     typer.echo(json.dumps(counts) if as_json else sentence, err=file == _STANDARD)
     typer.echo("the file holds biometric templates in clear; keep it as you keep the database", err=True)
+    if left_out:
+        typer.echo(
+            f"{left_out} faces are not in it: only other models than {model.id} have embedded them. `sameface reembed` "
+            "makes up for those whose crop is kept; SAMEFACE_MODEL chooses another model",
+            err=True,
+        )
+        raise typer.Exit(ExitStatus.NO)
 
 
 def import_gallery(

@@ -66,7 +66,8 @@ def append(connection: sa.Connection, entries: Sequence[Entry]) -> None:
 def prune(connection: sa.Connection, retention: timedelta) -> int:
     """Delete the oldest entries, up to the first that is to be kept, and return how many.
 
-    The hash of the last one deleted stays, so that the rest can still be verified.
+    The hash of the last one deleted stays, so that the rest can still be verified. Entries of earlier prunings alone
+    stay: each would be followed by another for ever.
     """
     cutoff = datetime.now(UTC) - retention
     oldest_kept = sa.select(sa.func.min(audit_entries.c.position)).where(audit_entries.c.at >= cutoff)
@@ -76,7 +77,10 @@ def prune(connection: sa.Connection, retention: timedelta) -> int:
     pruned_hash = connection.execute(
         sa.select(audit_entries.c.hash).where(audit_entries.c.position == last)
     ).scalar_one_or_none()
-    if pruned_hash is None or last <= state.pruned_position:
+    others = sa.select(audit_entries.c.position).where(
+        audit_entries.c.position <= last, audit_entries.c.entry.not_like(f'%"action":"{_PRUNE}"%')
+    )
+    if pruned_hash is None or connection.execute(others.limit(1)).first() is None:
         return 0
     connection.execute(sa.delete(audit_entries).where(audit_entries.c.position <= last))
     connection.execute(sa.update(audit_state).values(pruned_position=last, pruned_hash=pruned_hash))

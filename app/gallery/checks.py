@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
+
 from app.errors import BadRequest, FaceNotFound
 
 Time = TypeVar("Time", datetime, datetime | None)
@@ -75,9 +77,9 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
         text.encode()
+        kept: dict[str, Any] = from_json(text)  # as the API reads and writes it: no deeper than it can
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(f"metadata cannot be kept as JSON: {error}", field="metadata") from error
-    kept: dict[str, Any] = json.loads(text)
     return kept
 
 

@@ -22,6 +22,7 @@ _POSTGRESQL = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
+    "client_encoding": "utf8",
 }
 
 # How a transaction begins on SQLite: DEFERRED reads one snapshot, IMMEDIATE takes the write lock at once, so that a
@@ -110,7 +111,9 @@ def _open_sqlite(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
         raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed")
     if url.database in (None, "", ":memory:") or str(url.database).startswith("file:"):
         raise ConfigurationError("the gallery must outlive the process: give the SQLite database a plain file")
-    _create_private_file(Path(str(url.database)))
+    file = Path(str(url.database))
+    _create_private_file(file)
+    opened = _identity(file)
     engine = sa.create_engine(url, hide_parameters=True)  # errors are logged, and parameters are people
 
     @sa.event.listens_for(engine, "connect")
@@ -124,11 +127,22 @@ def _open_sqlite(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
+        if _identity(file) != opened:  # what is written to a file without a name is gone with the process
+            raise NotReady("the database's file was removed or replaced while it was open; start the service again")
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         if mode is not None:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create_private_file(path: Path) -> None:
@@ -158,6 +172,11 @@ def _open_postgresql(url: sa.URL, lock_timeout_seconds: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise ConfigurationError(
+                f"the database is encoded in {encoding}, which cannot hold every name; make it with ENCODING 'UTF8'"
+            )
         connection.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
         # A writer that vanished in mid-transaction must not hold the revision for ever.
         connection.execute("SET idle_in_transaction_session_timeout = 30000")

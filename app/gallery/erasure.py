@@ -52,9 +52,13 @@ def verify_erasure(
     *,
     embedding_size: int = 128,
     wanted: Sequence[bytes] = (),
+    texts: Sequence[bytes] = (),
     receipt_revision: int | None = None,
 ) -> list[Finding]:
-    """Look at tombstones, the erasure of `receipt_revision`, a canary, and the `wanted` bytes.
+    """Look at tombstones, the erasure of `receipt_revision`, a canary, and the `wanted` bytes and `texts`.
+
+    A piece of what is wanted is enough to fail, since nobody else's vector has it. Texts may share theirs: a piece
+    alone proves nothing either way.
 
     Writes the canary only, and erases it, and those of proofs that were killed.
 
@@ -70,10 +74,12 @@ def verify_erasure(
         findings.append(_log(engine, store))
         if wanted:
             findings.append(_wanted(engine, wanted))
+        if texts:
+            findings.append(_texts(engine, texts))
     else:
         findings.append(_canary_rows(engine, store, embedding_size))
         findings.append(_dead_rows(engine))
-        if wanted:
+        if wanted or texts:
             findings.append(Finding("given bytes", None, "the files of PostgreSQL cannot be searched from here"))
     return findings
 
@@ -85,9 +91,11 @@ def database_files(engine: sa.Engine) -> list[Path]:
 
 
 def chunks(secret: bytes) -> list[bytes]:
-    """A secret in the pieces that are looked for."""
-    whole = [secret[start : start + CHUNK_BYTES] for start in range(0, len(secret) - CHUNK_BYTES + 1, CHUNK_BYTES)]
-    return whole or [secret]
+    """A secret in the pieces that are looked for, its end among them."""
+    if len(secret) <= CHUNK_BYTES:
+        return [secret]
+    starts = [*range(0, len(secret) - CHUNK_BYTES, CHUNK_BYTES), len(secret) - CHUNK_BYTES]
+    return [secret[start : start + CHUNK_BYTES] for start in starts]
 
 
 def found_in(files: Sequence[Path], wanted: Sequence[bytes]) -> list[tuple[Path, bytes]]:
@@ -232,6 +240,20 @@ def _wanted(engine: sa.Engine, wanted: Sequence[bytes]) -> Finding:
     found = found_in(database_files(engine), pieces)
     places = ", ".join(sorted({path.name for path, _ in found})) or "no file"
     return Finding("given bytes", not found, f"{len(found)} of {len(pieces)} pieces found, in {places}")
+
+
+def _texts(engine: sa.Engine, texts: Sequence[bytes]) -> Finding:
+    files = database_files(engine)
+    whole = found_in(files, texts)
+    if whole:
+        places = ", ".join(sorted({path.name for path, _ in whole}))
+        return Finding("given text", False, f"{len({text for _, text in whole})} of {len(texts)} found, in {places}")
+    pieces = {piece for text in texts for piece in chunks(text)}
+    parts = len({piece for _, piece in found_in(files, [*pieces])})
+    if parts:
+        detail = f"no text is there as a whole; {parts} of {len(pieces)} pieces of one are, which may be of other texts"
+        return Finding("given text", None, detail)
+    return Finding("given text", True, f"0 of {len(pieces)} pieces found")
 
 
 def _dead_rows(engine: sa.Engine) -> Finding:

@@ -60,13 +60,16 @@ class _Made:
     template: Template
 
 
-def coverage(connection: sa.Connection, model_id: str) -> Coverage:
-    """Count the faces that other models have embedded and this one has not."""
+def coverage(connection: sa.Connection, model_id: str, gallery: str | None = None) -> Coverage:
+    """Count the faces that other models have embedded and this one has not, of one gallery or of all."""
     kept = face_crops.c.face_id.is_not(None)
     query = sa.select(kept, sa.func.count(faces.c.face_id.distinct())).join_from(
         faces, face_crops, face_crops.c.face_id == faces.c.face_id, isouter=True
     )
-    counts = {bool(row[0]): int(row[1]) for row in connection.execute(query.where(_missing(model_id)).group_by(kept))}
+    query = query.where(_missing(model_id))
+    if gallery is not None:
+        query = query.where(faces.c.gallery_id == statements.gallery_id(connection, gallery))
+    counts = {bool(row[0]): int(row[1]) for row in connection.execute(query.group_by(kept))}
     return Coverage(counts.get(True, 0), counts.get(False, 0))
 
 
@@ -147,7 +150,9 @@ def forget_model(engine: sa.Engine, model_id: str) -> Iterator[int]:
             if not rows:
                 write.undo()
                 break
-            statements.blank_faces(write.connection, faces.c.id.in_([row.id for row in rows]), write.revision)
+            going = faces.c.id.in_([row.id for row in rows])
+            statements.blank_answers_of_lost(write.connection, going, model_id)
+            statements.blank_faces(write.connection, going, write.revision)
             crops.delete_faceless(write.connection, [row.face_id for row in rows])
             write.audit("forget_model", model_id=model_id, faces=len(rows))
         yield len(rows)

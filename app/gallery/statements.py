@@ -181,6 +181,16 @@ def blank_answers(connection: sa.Connection, erased: sa.ColumnElement[bool]) -> 
     connection.execute(sa.update(enrolment_answers).where(of).values(blank))
 
 
+def blank_answers_of_lost(connection: sa.Connection, which: sa.ColumnElement[bool], model_id: str) -> None:
+    """Forget the answers of subjects that lose faces with these rows, because no other model has embedded them."""
+    other = faces.alias()
+    elsewhere = sa.select(other.c.id).where(
+        other.c.face_id == faces.c.face_id, other.c.model_id != model_id, other.c.subject_key.is_not(None)
+    )
+    losing = sa.select(faces.c.subject_key).where(which, ~elsewhere.exists())
+    blank_answers(connection, subjects.c.id.in_(losing))
+
+
 def list_galleries(
     connection: sa.Connection, model_id: str, condition: sa.ColumnElement[bool] | None = None
 ) -> list[Gallery]:

@@ -115,11 +115,13 @@ class GalleryStore(GalleryReader):
     def update_subject(self, gallery: str, subject_id: str, changes: SubjectChanges) -> int:
         """Change what is known of a subject and return the revision from which indexes know.
 
-        Raises SubjectNotFound, and BadRequest for what cannot be stored.
+        Raises SubjectNotFound, also where the subject's time is over, and BadRequest for what cannot be stored.
         """
         values = _checked(changes)
         with self._transactions.write() as write:
             row = self._subject_row(write.connection, gallery, subject_id)
+            if statements.is_over(row):
+                raise statements.no_subject(subject_id)
             values = _differing(row, values)
             if not values:
                 return write.undo()

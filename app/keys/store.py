@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.errors import BadRequest
+from app.gallery.audit import append, entry
 from app.gallery.engine import WRITING, WriteTurn, database_errors
 from app.keys.key import ApiKey, Scope, Token, new_key
 from app.keys.table import api_keys
@@ -42,17 +43,22 @@ class KeyStore:
         }
         with database_errors(), self._turn.taken(), self._writing.begin() as connection:
             connection.execute(api_keys.insert(), row)
+            facts = {name: row[name] for name in ("name", "scopes", "galleries", "rate_limit")}
+            until = key.expires_at and key.expires_at.isoformat()
+            append(connection, [entry("create_key", of_key=key.key_id, expires_at=until, **facts)])
         return key, token
 
     def revoke(self, key_id: str) -> ApiKey:
         """End a key for good; one that is revoked already keeps its time. Raises BadRequest for an unknown id."""
         now = datetime.now(UTC)
         with database_errors(), self._turn.taken(), self._writing.begin() as connection:
-            connection.execute(
+            ended = connection.execute(
                 api_keys.update()
                 .where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None))
                 .values(revoked_at=now)
             )
+            if ended.rowcount:
+                append(connection, [entry("revoke_key", of_key=key_id)])
             row = connection.execute(api_keys.select().where(api_keys.c.key_id == key_id)).one_or_none()
         if row is None:
             raise BadRequest(f"there is no key {key_id!r}; `sameface keys list` shows them", field="key_id")

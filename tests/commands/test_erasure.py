@@ -27,7 +27,16 @@ def test_text_is_found_in_metadata_too_where_letters_are_escaped(database: Path)
     store.update_subject("default", "bob", {"metadata": {"note": 'J\u00fcrgen "M\u00fcller" aus K\u00f6ln'}})
     told = run("verify-erasure", "--text", 'J\u00fcrgen "M\u00fcller" aus K\u00f6ln', env=environment(database))
     assert told.returncode == 1
-    assert "given bytes: FAILED" in told.stdout
+    assert "given text: FAILED" in told.stdout
+
+
+def test_text_that_begins_as_somebody_elses_is_not_called_found(database: Path) -> None:
+    store = GalleryStore(open_engine(f"sqlite:///{database}"), MODEL_ID)
+    place = "https://people.example/staff/"
+    store.update_subject("default", "bob", {"metadata": {"page": place + "000001"}})
+    told = run("verify-erasure", "--text", place + "000002", env=environment(database))
+    assert told.returncode == 0
+    assert "given text: not provable from here; no text is there as a whole" in told.stdout
 
 
 def test_nothing_is_not_looked_for(database: Path) -> None:

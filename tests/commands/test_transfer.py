@@ -213,11 +213,16 @@ def test_an_export_that_is_cut_short_is_in_the_audit_log_too(
 def test_standard_streams_are_utf8_whatever_the_terminal_has(database: Path) -> None:
     engine = open_engine(f"sqlite:///{database}")
     model = json.loads(run("export", "-", env=environment(database)).stdout.splitlines()[0])["model"]["id"]
-    GalleryStore(engine, model).add("default", "rene", [new_face(3)], name="Ren\u00e9 \u0141")
+    GalleryStore(engine, model).create_gallery("names")
+    GalleryStore(engine, model).add("names", "rene", [new_face(3)], name="Ren\u00e9 \u0141")
     engine.dispose()
     env = environment(database) | {"PYTHONIOENCODING": "latin-1"}
     exported = subprocess.run(
-        [sys.executable, "-m", "app.cli", "export", "-"], env=env, capture_output=True, check=True, timeout=60
+        [sys.executable, "-m", "app.cli", "export", "-", "--gallery", "names"],
+        env=env,
+        capture_output=True,
+        check=True,
+        timeout=60,
     ).stdout
     assert "Ren\u00e9 \u0141" in exported.decode("utf-8")
     imported = subprocess.run(
@@ -231,3 +236,13 @@ def test_standard_streams_are_utf8_whatever_the_terminal_has(database: Path) -> 
     assert b"Traceback" not in imported.stderr
     again = run("export", "-", "--gallery", "again", env=environment(database)).stdout
     assert "Ren\u00e9 \u0141" in again
+
+
+def test_faces_that_only_another_model_has_embedded_are_told_to_be_missing(
+    sameface: Command, filled: GalleryStore, tmp_path: Path
+) -> None:
+    opened(tmp_path / "own.db", "another-model").add("default", "ada", [new_face(9)])
+    ended = sameface("export", tmp_path / "gallery.jsonl")
+    assert ended.exit_code == 1
+    assert "1 faces are not in it: only other models than" in ended.stderr
+    assert sameface("export", tmp_path / "other.jsonl", "--gallery", "other").exit_code == 0

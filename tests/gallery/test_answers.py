@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from app.domain import EnrolledSubject
 from app.errors import IdempotencyConflict
+from app.gallery import model_change
 from app.gallery.answers import Answer, AnsweredMeanwhile, EnrolmentAnswers, IdempotentRequest
 from app.gallery.store import GalleryStore
 from app.gallery.sweeper import Sweeper
 from app.gallery.tables import enrolment_answers
-from tests.gallery.faces import new_face
+from tests.gallery.faces import MODEL_ID, new_face
 
 REQUEST = IdempotentRequest("key-a", "order-1", "ab" * 32)
 ANSWER = Answer(201, '{"subject_id":"ada","box":[1,2,3,4]}')
@@ -163,3 +164,15 @@ def test_a_key_can_be_used_again_when_its_time_is_over(
     hasty = EnrolmentAnswers(engine, kept_hours=1e-9)
     enroll(store, hasty, replace(REQUEST, request_sha256="cd" * 32), 3, answer=Answer(201, "another"))
     assert answers.find(replace(REQUEST, request_sha256="cd" * 32)) == Answer(201, "another")
+
+
+def test_an_answer_about_faces_that_went_with_their_model_is_forgotten(
+    answers: EnrolmentAnswers, store: GalleryStore, engine: sa.Engine
+) -> None:
+    again = replace(REQUEST, key="order-2")
+    other = GalleryStore(engine, "another-model")
+    other.add("default", "bob", [new_face(5)], keep=partial(answers.keep, again, lambda _: ANSWER))
+    assert sum(model_change.forget_model(engine, MODEL_ID)) == 2
+    with pytest.raises(IdempotencyConflict, match="erased"):
+        answers.find(REQUEST)
+    assert answers.find(again) == ANSWER

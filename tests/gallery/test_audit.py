@@ -221,3 +221,14 @@ def test_a_write_that_fails_leaves_no_entry(store: GalleryStore, engine: sa.Engi
     with pytest.raises(Exception, match="limit is 1"):
         store.add("default", "ada", [new_face(1), new_face(2)], max_faces=1)
     assert entries(engine) == []
+
+
+def test_entries_of_prunings_alone_are_not_followed_by_another(store: GalleryStore, engine: sa.Engine) -> None:
+    write(store)
+    assert store.prune_audit(timedelta(days=-1)) == 7
+    before = entries(engine)
+    assert store.prune_audit(timedelta(days=-1)) == 0
+    assert entries(engine) == before
+    store.create_gallery("more")
+    assert store.prune_audit(timedelta(days=-1)) == 2
+    assert verified(engine).fault is None

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -120,4 +121,30 @@ def test_an_error_that_is_logged_names_nobody(database_url: str) -> None:
     with engine.connect() as connection, pytest.raises(exc.DBAPIError) as failure:
         connection.execute(sa.text("SELECT nothing FROM nowhere WHERE name = :name"), {"name": "Ada Lovelace"})
     assert "Ada" not in str(failure.value)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("then", ["removed", "replaced"])
+def test_a_sqlite_file_that_is_another_one_is_not_written_to(
+    tmp_path: Path, sqlite_store: GalleryStore, then: str
+) -> None:
+    sqlite_store.add("default", "ada", [new_face(1)])
+    file = tmp_path / "gallery.db"
+    copy = file.read_bytes()
+    file.rename(tmp_path / "moved.db")
+    if then == "replaced":
+        file.write_bytes(copy)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="the database's file was removed or replaced while it was open"):
+            sqlite_store.add("default", "bob", [new_face(2)])
+    (tmp_path / "moved.db").replace(file)
+    sqlite_store.add("default", "bob", [new_face(2)])
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused(postgres: Any) -> None:
+    postgres.psql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    url = sa.make_url(postgres.get_uri()).set(drivername="postgresql+psycopg", database="latin")
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with pytest.raises(ConfigurationError, match="encoded in LATIN1, which cannot hold every name"), engine.connect():
+        pass
     engine.dispose()

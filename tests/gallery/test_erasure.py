@@ -111,7 +111,8 @@ def test_the_canary_of_a_proof_that_was_killed_is_in_nobodys_way_and_goes(
 
 def test_short_bytes_are_looked_for_whole() -> None:
     assert erasure.chunks(b"Ada") == [b"Ada"]
-    assert erasure.chunks(b"a" * 40) == [b"a" * 16, b"a" * 16]
+    assert erasure.chunks(b"a" * 32) == [b"a" * 16, b"a" * 16]
+    assert erasure.chunks(b"0123456789abcdefTHE END") == [b"0123456789abcdef", b"789abcdefTHE END"]
 
 
 def test_a_receipt_of_later_than_the_database_is_not_proven(store: GalleryStore, engine: sa.Engine) -> None:

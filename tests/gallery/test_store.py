@@ -366,3 +366,17 @@ def test_a_removal_that_cannot_empty_the_log_says_so(sqlite_url: str, caplog: py
         assert "write-ahead log is in use" in caplog.text
     assert store.purge()
     engine.dispose()
+
+
+def test_a_subject_whose_time_is_over_is_not_brought_back_by_a_change(store: GalleryStore) -> None:
+    store.add("default", "ada", [new_face(1)], expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    with pytest.raises(SubjectNotFound):
+        store.update_subject("default", "ada", {"expires_at": None})
+
+
+def test_metadata_deeper_than_answers_can_be_is_refused(store: GalleryStore) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    with pytest.raises(BadRequest, match="metadata cannot be kept as JSON"):
+        store.add("default", "ada", [new_face(1)], metadata=deep)

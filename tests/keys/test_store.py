@@ -1,11 +1,13 @@
 """Keys come back as they were made, and stay when they are revoked."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from app.errors import BadRequest
+from app.gallery import audit
 from app.keys.key import Scope
 from app.keys.store import KeyStore
 
@@ -43,3 +45,16 @@ def test_a_scope_of_a_later_version_permits_nothing(keys: KeyStore, migrated_eng
     with migrated_engine.begin() as connection:
         connection.exec_driver_sql('UPDATE api_keys SET scopes = \'["verify", "fly"]\'')
     assert keys.all() == [key]
+
+
+def test_keys_that_are_made_and_revoked_are_in_the_audit_log(keys: KeyStore, migrated_engine: sa.Engine) -> None:
+    key, token = keys.create("gate", [Scope.IDENTIFY], galleries=["staff"])
+    for _ in range(2):  # the second time nothing changes
+        keys.revoke(key.key_id)
+    with migrated_engine.connect() as connection:
+        made, ended = (json.loads(row.entry) for row in audit.rows(connection))
+        assert audit.verify(connection).fault is None
+    assert (made["action"], made["of_key"], made["name"]) == ("create_key", key.key_id, "gate")
+    assert (made["scopes"], made["galleries"]) == (["identify"], ["staff"])
+    assert (ended["action"], ended["of_key"]) == ("revoke_key", key.key_id)
+    assert token.secret not in json.dumps(made)
