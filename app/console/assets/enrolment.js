@@ -1,6 +1,7 @@
 // Photographs of one subject, sent in parts that the service takes at once, with what became of each.
 
-import { enroll, subjects } from "./api.js";
+import { enroll } from "./api.js";
+import { bearerOf, bearerView } from "./bearer.js";
 import { open } from "./dialog.js";
 import { field, fill, h, icon, select, toast } from "./dom.js";
 import { notesOf, reportView } from "./enrolment-report.js";
@@ -190,17 +191,10 @@ class EnrolmentForm {
   async #isNews() {
     const id = this.id.value;
     if (this.subjectId || this.stored || this.there === id) return false;
-    // Of all ids that begin so, the very one is the first.
-    const [found] = (await subjects({ gallery: this.gallery, prefix: id, limit: 1 })).items;
-    if (found?.subject_id !== id) return false;
+    const bearer = await bearerOf(this.gallery, id);
+    if (!bearer) return false;
     this.there = id;
-    const name = found.name ? ` (${found.name})` : "";
-    this.said.append(
-      h("p", {
-        role: "alert",
-        text: `${id}${name} is in ${this.gallery} already, with ${counted(found.faces, "face")}. Press Enrol again to add to them; their name and metadata stay. Or choose another id.`,
-      }),
-    );
+    this.said.append(bearerView(bearer));
     return true;
   }
 
