@@ -6,7 +6,7 @@ import { open } from "./dialog.js";
 import { field, fill, h, icon, select, toast } from "./dom.js";
 import { notesOf, reportView } from "./enrolment-report.js";
 import { counted } from "./format.js";
-import { chooser, imageOf } from "./picture.js";
+import { chooser, imageOf, imagesOf } from "./picture.js";
 import { takePicture, cameraAllowed } from "./camera.js";
 import { problemView } from "./problem.js";
 import { freshId } from "./unknown.js";
@@ -16,8 +16,7 @@ const AT_ONCE = 5;
 /**
  * A dialog that enrols photographs; resolves to {subjectId} once something was stored and it was closed, else null.
  *
- * Without `subjectId` it asks for one, and for a name and metadata. Where that id is in use already, it says so and adds
- * to who has it, whose name and metadata stay, when it is asked again.
+ * Without `subjectId` it asks for one, and for a name and metadata; that somebody has it already is told first.
  */
 export function enrolSubject({ gallery, subjectId = null }) {
   return open(
@@ -79,7 +78,7 @@ class EnrolmentForm {
         { class: "buttons" },
         chooser("Choose", (files) => this.#add(files), { multiple: true, label: "Choose photographs" }),
         cameraAllowed()
-          ? h("button", { type: "button", on: { click: () => this.#take() } }, icon("camera"), "Camera")
+          ? h("button", { type: "button", on: { click: async () => this.#add([await takePicture()]) } }, icon("camera"), "Camera")
           : null,
       ),
       h("p", {
@@ -120,13 +119,9 @@ class EnrolmentForm {
     form.addEventListener("dragover", (event) => event.preventDefault());
     form.addEventListener("drop", (event) => {
       event.preventDefault();
-      this.#add([...event.dataTransfer.files].filter((file) => file.type.startsWith("image/")));
+      this.#add(imagesOf(event.dataTransfer));
     });
     return form;
-  }
-
-  async #take() {
-    this.#add([await takePicture()]);
   }
 
   #add(files) {
@@ -159,12 +154,12 @@ class EnrolmentForm {
   }
 
   #fields() {
-    const text = this.metadata.value.trim();
+    const isNew = this.id.value !== this.there;
     return {
       subject_id: this.id.value,
       gallery: this.gallery,
-      name: this.id.value === this.there ? null : this.name.value,
-      metadata: this.id.value === this.there ? null : text || null,
+      name: isNew ? this.name.value : null,
+      metadata: (isNew && this.metadata.value.trim()) || null,
       on_several_faces: this.several.value,
       on_duplicate: this.duplicate.value,
     };
@@ -189,13 +184,11 @@ class EnrolmentForm {
 
   /** Whether somebody has this id, which is told once. */
   async #isNews() {
-    const id = this.id.value;
-    if (this.subjectId || this.stored || this.there === id) return false;
-    const bearer = await bearerOf(this.gallery, id);
-    if (!bearer) return false;
-    this.there = id;
-    this.said.append(bearerView(bearer));
-    return true;
+    if (this.subjectId || this.stored || this.there === this.id.value) return false;
+    const bearer = await bearerOf(this.gallery, this.id.value);
+    this.there = bearer?.subject_id ?? null;
+    if (bearer) this.said.append(bearerView(bearer));
+    return bearer !== null;
   }
 
   #busy(sending) {
