@@ -69,6 +69,7 @@ class EnrolmentForm {
   }
 
   #form() {
+    const take = async () => this.#add([await takePicture()]);
     const pictures = h(
       "div",
       { class: "field" },
@@ -78,7 +79,7 @@ class EnrolmentForm {
         { class: "buttons" },
         chooser("Choose", (files) => this.#add(files), { multiple: true, label: "Choose photographs" }),
         cameraAllowed()
-          ? h("button", { type: "button", on: { click: async () => this.#add([await takePicture()]) } }, icon("camera"), "Camera")
+          ? h("button", { type: "button", on: { click: take } }, icon("camera"), "Camera")
           : null,
       ),
       h("p", {
