@@ -75,7 +75,9 @@ class PairTable:
         return float(np.searchsorted(self.squared_l2, threshold, side="left") / self.impostor_pairs)
 
     def val(self, threshold: float) -> float:
-        """Share of genuine pairs below a threshold."""
+        """Share of genuine pairs below a threshold. Raises ValueError where nobody has two photographs."""
+        if not len(self.genuine):
+            raise ValueError("nobody has two photographs: there is no pair of one person to measure VAL on")
         return float(np.searchsorted(self.genuine, threshold, side="left") / len(self.genuine))
 
 

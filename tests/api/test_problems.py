@@ -8,7 +8,9 @@ import pytest
 
 from app import errors
 from app.api.problems import MEDIA_TYPE, STATUS, problem, problem_of
-from app.errors import NoFace, Overloaded, SamefaceError
+from app.errors import ConfigurationError, NoFace, NotReady, Overloaded, SamefaceError
+from app.service import FaceService
+from tests.api.conftest import Client
 
 
 def descendants(kind: type[SamefaceError]) -> Iterator[type[SamefaceError]]:
@@ -74,3 +76,43 @@ def test_facts_of_any_kind_become_json() -> None:
 def test_what_may_succeed_later_says_when() -> None:
     assert problem_of(Overloaded("busy")).headers["retry-after"] == "1"
     assert "retry-after" not in problem_of(NoFace("none")).headers
+
+
+def test_a_fault_of_the_whole_body_names_no_field(client: Client, service: FaceService, gallery: str) -> None:
+    service.records.store.add(gallery, "ada", [])
+    response = client.request("PATCH", f"/gallery/subjects/ada?gallery={gallery}", json={})
+    answer = response.json()
+    assert (response.status_code, answer["detail"]) == (400, "give name, metadata or expires_at")
+    assert "field" not in answer
+
+
+def test_an_image_that_is_given_twice_is_told_so(client: Client, portrait: bytes) -> None:
+    files = [("image1", portrait), ("image2", portrait), ("image2", portrait)]
+    answer = client.post("/verify", files=files).json()
+    assert answer["detail"] == "image2: this field takes one image and was given 2 times"
+
+
+@pytest.mark.parametrize(
+    ("met", "logged"),
+    [
+        (ConfigurationError("templates are encrypted with key 6a9d"), "templates are encrypted with key 6a9d"),
+        (NotReady("the database cannot answer now"), "the database cannot answer now: database or disk is full"),
+    ],
+)
+def test_what_the_operator_is_to_mend_is_in_the_log_and_not_told_to_callers(
+    client: Client,
+    service: FaceService,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    met: SamefaceError,
+    logged: str,
+) -> None:
+    async def failing(*_: object) -> None:
+        raise met from OSError("database or disk is full")
+
+    monkeypatch.setattr(service.records, "subject", failing)
+    response = client.get("/gallery/subjects/ada")
+    assert (response.status_code, response.json()["code"]) == (503, "not_ready")
+    assert "6a9d" not in response.text
+    assert "disk is full" not in response.text
+    assert logged in caplog.messages

@@ -43,3 +43,10 @@ def test_the_cards_thresholds_are_measured_on_these_people(faces: tuple[np.ndarr
     assert {1.2, 0.9} <= set(rows)
     assert rows[1.2]["card_far"] == 0.01
     assert rows[1.2]["far"] == pytest.approx((np.array(impostor) < 1.2).mean(), rel=0.02)
+
+
+def test_people_of_one_photograph_each_have_no_val() -> None:
+    rows = np.random.default_rng(3).normal(size=(60, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    with pytest.raises(ValueError, match="nobody has two photographs"):
+        measure(rows, np.arange(60), None)
