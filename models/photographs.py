@@ -4,7 +4,6 @@ A source is a folder of crops that `models.prepare` wrote, a manifest (`.tsv`, s
 photographs: one folder per person inside it, or, where nobody is named, photographs anywhere below it.
 """
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from models import manifest
 from models.data import Crops
 from models.manifest import Photo
 from models.prepare import Change, Recipe, prepare
+from models.rows import read_rows
 
 # Parts small enough for a progress bar that moves.
 _PART_SIZE = 50
@@ -119,7 +119,4 @@ def unmarked(path: Path, expected: CardInput, threads: int = 1) -> Embed:
 
 def _failures(folder: Path) -> dict[str, int]:
     path = folder / "failures.tsv"
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        return dict(Counter(row[2] for row in csv.reader(file, delimiter="\t")))
+    return dict(Counter(row[2] for row in read_rows(path))) if path.exists() else {}
