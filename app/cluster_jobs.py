@@ -14,7 +14,7 @@ from app.errors import JobNotFound, NotReady, Overloaded, SamefaceError
 
 logger = logging.getLogger(__name__)
 
-# Results of ended jobs that are kept at most: some hundred kilobytes each.
+# Results of ended jobs that are kept at most, so that memory stays bounded.
 _MAX_RESULTS = 100
 
 # Told how many of its photographs have been read.

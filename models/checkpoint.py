@@ -23,8 +23,17 @@ from models.whole import written_whole
 
 # What a run may be resumed with, whatever it was begun with: where, how fast, how long and how often it tells.
 _FREE = {
-    *("crops", "out", "start_from", "resume", "device", "threads"),
-    *("report_steps", "checkpoint_minutes", "steps", "minutes", "passes"),
+    "checkpoint_minutes",
+    "crops",
+    "device",
+    "minutes",
+    "out",
+    "passes",
+    "report_steps",
+    "resume",
+    "start_from",
+    "steps",
+    "threads",
 }
 
 

@@ -144,8 +144,8 @@ def parts_of(folder: Path) -> list[Path]:
     parts = sorted(folder.glob("part-?????.npy"))
     if not parts:
         raise ValueError(f"{folder} holds no crops; make them with models.prepare")
-    number = next((n for n, path in enumerate(parts) if path.stem != f"part-{n:05d}"), None)
-    if number is not None or (folder / UNFINISHED).exists():
+    has_gap = any(path.stem != f"part-{number:05d}" for number, path in enumerate(parts))
+    if has_gap or (folder / UNFINISHED).exists():
         raise ValueError(f"{folder} is not finished; what was making its crops goes on where it stopped if run again")
     return parts
 

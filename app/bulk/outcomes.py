@@ -133,8 +133,9 @@ def _read(path: Path) -> dict[tuple[str, str], Outcome]:
             raise _not_ours(path, number) from None
         if outcome.content_sha256 is None:
             continue
-        known.pop((outcome.subject_id, outcome.content_sha256), None)
-        if outcome.status != REJECTED:
+        if outcome.status == REJECTED:
+            known.pop((outcome.subject_id, outcome.content_sha256), None)
+        else:
             known[outcome.subject_id, outcome.content_sha256] = outcome
     if rest:
         if not (rest.startswith(_BEGINNING) or _BEGINNING.startswith(rest)):

@@ -153,7 +153,7 @@ def _canary(engine: sa.Engine, store: GalleryStore, embedding_size: int) -> Find
     left = found_in(database_files(engine), wanted)
     detail = f"{len(before)} of {len(wanted)} pieces were on the disk before the erasure, {len(left)} after it"
     if left:
-        detail += " in " + ", ".join(sorted({path.name for path, _ in left}))
+        detail += f" in {_places(left)}"
     # A piece of a crop that lies on the edge of a page is not found, and proves nothing.
     return Finding("canary", not left and len(before) >= _LEAST_FOUND * len(set(wanted)), detail)
 
@@ -238,22 +238,25 @@ def _log(engine: sa.Engine, store: GalleryStore) -> Finding:
 def _wanted(engine: sa.Engine, wanted: Sequence[bytes]) -> Finding:
     pieces = [piece for secret in wanted for piece in chunks(secret)]
     found = found_in(database_files(engine), pieces)
-    places = ", ".join(sorted({path.name for path, _ in found})) or "no file"
-    return Finding("given bytes", not found, f"{len(found)} of {len(pieces)} pieces found, in {places}")
+    return Finding("given bytes", not found, f"{len(found)} of {len(pieces)} pieces found, in {_places(found)}")
 
 
 def _texts(engine: sa.Engine, texts: Sequence[bytes]) -> Finding:
-    files = database_files(engine)
-    whole = found_in(files, texts)
-    if whole:
-        places = ", ".join(sorted({path.name for path, _ in whole}))
-        return Finding("given text", False, f"{len({text for _, text in whole})} of {len(texts)} found, in {places}")
     pieces = {piece for text in texts for piece in chunks(text)}
-    parts = len({piece for _, piece in found_in(files, [*pieces])})
+    found = found_in(database_files(engine), [*{*texts, *pieces}])
+    whole = [(path, text) for path, text in found if text in texts]
+    if whole:
+        count = len({text for _, text in whole})
+        return Finding("given text", False, f"{count} of {len(texts)} found, in {_places(whole)}")
+    parts = len({piece for _, piece in found})
     if parts:
         detail = f"no text is there as a whole; {parts} of {len(pieces)} pieces of one are, which may be of other texts"
         return Finding("given text", None, detail)
     return Finding("given text", True, f"0 of {len(pieces)} pieces found")
+
+
+def _places(found: Sequence[tuple[Path, bytes]]) -> str:
+    return ", ".join(sorted({path.name for path, _ in found})) or "no file"
 
 
 def _dead_rows(engine: sa.Engine) -> Finding:

@@ -119,9 +119,7 @@ class GalleryStore(GalleryReader):
         """
         values = _checked(changes)
         with self._transactions.write() as write:
-            row = self._subject_row(write.connection, gallery, subject_id)
-            if statements.is_over(row):
-                raise statements.no_subject(subject_id)
+            row = self._living_row(write.connection, gallery, subject_id)
             values = _differing(row, values)
             if not values:
                 return write.undo()
@@ -158,9 +156,7 @@ class GalleryStore(GalleryReader):
         """
         checks.check_new_subject_id(new_id)
         with self._transactions.write() as write:
-            row = self._subject_row(write.connection, gallery, subject_id)
-            if statements.is_over(row):
-                raise statements.no_subject(subject_id)
+            row = self._living_row(write.connection, gallery, subject_id)
             other, is_over = _find_alive(write, row.gallery_id, gallery, new_id)
             if other is not None and other.id == row.id:
                 return write.undo()
@@ -242,6 +238,13 @@ class GalleryStore(GalleryReader):
     def purge_again(self) -> bool:
         """Purge unless the last attempt did; False while somebody is reading."""
         return self._transactions.purge_again()
+
+    def _living_row(self, connection: sa.Connection, gallery: str, subject_id: str) -> sa.Row[Any]:
+        """A subject's row. Raises SubjectNotFound, also where its time is over though nobody has swept yet."""
+        row = self._subject_row(connection, gallery, subject_id)
+        if statements.is_over(row):
+            raise statements.no_subject(subject_id)
+        return row
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
